@@ -1,0 +1,18 @@
+//! Pure rules of ny-power: no IO, no clock, no async.
+//!
+//! Read the modules in this order: what is measured ([`units`], [`fuel_mix`]), what it means for the
+//! climate ([`factors`], [`carbon`], [`week`], [`series`]), and what is said to the world ([`wire`]).
+//!
+//! Invariants: time is always an argument; a value that exists is valid; only [`wire`] knows serde
+//! and the topics.
+
+pub mod carbon;
+pub mod factors;
+pub mod fuel_mix;
+pub mod series;
+pub mod units;
+pub mod week;
+pub mod wire;
+
+/// An instant in UTC. New York wall clock exists only in crate `nyiso` and on the screen.
+pub type Timestamp = chrono::DateTime<chrono::Utc>;

@@ -1,0 +1,1 @@
+//! Series for charts: each instant of a day, 15-minute means of a week.

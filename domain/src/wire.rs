@@ -1,0 +1,16 @@
+//! The public contract: MQTT topics and JSON payloads. Nothing else in `domain` knows that MQTT exists,
+//! and nothing here is a client.
+//!
+//! Rules: times are RFC 3339 in UTC, full seconds; readers ignore unknown fields; fields are never
+//! renamed, only added. Data topics are retained and QoS 1: the retained message is the newest; an
+//! older instant (catch-up, a correction) goes out unretained.
+
+mod payload;
+mod rfc3339;
+mod topic;
+
+pub use payload::{
+    CarbonNow, CarbonSeries, FeedState, FeedStatus, FuelReading, GRAMS_PER_KWH, MEGAWATTS, Mix,
+    Origin, ServiceState, ServiceStatus, Updated, WireError,
+};
+pub use topic::{DEFAULT_ROOT, Root, RootError, Topic};
