@@ -7,9 +7,11 @@
 //! and the topics.
 
 pub mod carbon;
+pub mod changes;
 pub mod factors;
 pub mod fuel_mix;
 pub mod series;
+pub mod stream;
 pub mod units;
 pub mod week;
 pub mod wire;

@@ -1,0 +1,261 @@
+//! From the stream of fuel mixes to the stream of intensities: the whole of what service co2 decides.
+
+use chrono::TimeDelta;
+
+use crate::Timestamp;
+use crate::carbon::average_intensity;
+use crate::factors::FactorSet;
+use crate::series::{Sample, Window};
+use crate::week::{Verdict, WEEK, WeekStanding};
+use crate::wire::{CarbonNow, CarbonSeries, GRAMS_PER_KWH, Mix, Origin};
+
+/// Computes an intensity for each mix and keeps the last week of them.
+#[derive(Debug)]
+pub struct IntensityStream {
+    factors: &'static FactorSet,
+    origin: Origin,
+    window: Window,
+    held: Option<Verdict>,
+    newest: Option<Timestamp>,
+    /// The last reading given, which an incomplete instant leaves no other trace of.
+    last: Option<Sample>,
+}
+
+/// What became of a mix.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Accepted {
+    /// An intensity to publish.
+    Reading {
+        /// The payload.
+        now: Box<CarbonNow>,
+        /// Nothing newer is known: retain it.
+        newest: bool,
+    },
+    /// Known already, with the same values: the retained snapshot came again.
+    Known,
+    /// Its fuels add up to nothing, so there is no mean.
+    NoGeneration,
+    /// It is of another origin than the history here; the two are never mixed.
+    Foreign,
+}
+
+impl IntensityStream {
+    /// A stream with no history.
+    pub fn new(factors: &'static FactorSet, origin: Origin) -> Self {
+        Self { factors, origin, window: Window::new(WEEK), held: None, newest: None, last: None }
+    }
+
+    /// Where the data of this stream come from.
+    pub fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// The newest instant that is known, complete or not.
+    pub fn newest(&self) -> Option<Timestamp> {
+        self.newest
+    }
+
+    /// Takes a mix into the history without making a payload of it: at start, from the store.
+    pub fn remember(&mut self, mix: &Mix) {
+        if mix.origin == self.origin
+            && let Ok(intensity) = average_intensity(&mix.fuel_mix(), self.factors)
+        {
+            self.newest = self.newest.max(Some(mix.ts));
+            if intensity.complete {
+                self.window
+                    .insert(Sample { ts: mix.ts, grams_per_kwh: intensity.direct.grams_per_kwh() });
+            }
+        }
+    }
+
+    /// Takes the next mix. An older instant is welcome too (catch-up, a correction); it is marked by
+    /// `newest: false`. An incomplete mix gives a reading that says so and leaves the statistics alone.
+    pub fn accept(&mut self, mix: &Mix) -> Accepted {
+        if mix.origin != self.origin {
+            return Accepted::Foreign;
+        }
+        let fuels = mix.fuel_mix();
+        let Ok(intensity) = average_intensity(&fuels, self.factors) else {
+            self.window.remove(mix.ts);
+            return Accepted::NoGeneration;
+        };
+        let sample = Sample { ts: mix.ts, grams_per_kwh: intensity.direct.grams_per_kwh() };
+        if !mix.revised && (self.window.get(mix.ts) == Some(sample) || self.last == Some(sample)) {
+            return Accepted::Known;
+        }
+        self.last = Some(sample);
+        let newest = self.newest.is_none_or(|newest| newest <= mix.ts);
+        self.newest = self.newest.max(Some(mix.ts));
+        if intensity.complete {
+            self.window.insert(sample);
+        } else {
+            self.window.remove(mix.ts);
+        }
+        let standing = WeekStanding::of(sample.grams_per_kwh, &self.window);
+        let verdict =
+            standing.filter(|_| intensity.complete).and_then(|week| week.verdict(self.held));
+        if newest {
+            self.held = verdict.or(self.held);
+        }
+        let now = CarbonNow {
+            ts: mix.ts,
+            value: sample.grams_per_kwh,
+            units: GRAMS_PER_KWH.to_owned(),
+            life_cycle: intensity.life_cycle.map(|life_cycle| life_cycle.grams_per_kwh()),
+            verdict,
+            percentile_7d: standing.map(|week| rounded(week.percentile)),
+            percentile_hours: standing.map(|week| rounded(week.hours)),
+            p33: standing.map(|week| rounded(week.p33)),
+            p67: standing.map(|week| rounded(week.p67)),
+            min_7d: standing.map(|week| rounded(week.min)),
+            max_7d: standing.map(|week| rounded(week.max)),
+            factor_set: self.factors.name.as_str().to_owned(),
+            complete: intensity.complete,
+            missing: fuels.missing().map(|fuel| fuel.name().to_owned()).collect(),
+            unknown: fuels.unknown().iter().map(|(name, _)| name.clone()).collect(),
+            revised: mix.revised,
+            origin: self.origin,
+        };
+        Accepted::Reading { now: Box::new(now), newest }
+    }
+
+    /// `archive/co2/24h`: each instant of the last 24 hours.
+    pub fn day(&self) -> CarbonSeries {
+        self.series(self.window.last(TimeDelta::hours(24)))
+    }
+
+    /// `archive/co2/7d`: 15-minute means of the last 7 days.
+    pub fn week(&self) -> CarbonSeries {
+        self.series(&self.window.means(TimeDelta::minutes(15)))
+    }
+
+    fn series(&self, samples: &[Sample]) -> CarbonSeries {
+        CarbonSeries {
+            units: GRAMS_PER_KWH.to_owned(),
+            ts: samples.iter().map(|sample| sample.ts).collect(),
+            values: samples.iter().map(|sample| rounded(sample.grams_per_kwh)).collect(),
+            factor_set: self.factors.name.as_str().to_owned(),
+            origin: self.origin,
+        }
+    }
+}
+
+/// One decimal: a series of a week stays under 20 kB, and no reader can see more.
+fn rounded(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::factors::FactorSetName;
+    use crate::fuel_mix::{Fuel, FuelMix};
+    use crate::units::Megawatts;
+    use chrono::DateTime;
+
+    fn at(minutes: i64) -> Timestamp {
+        DateTime::from_timestamp(1_700_000_100 + minutes * 60, 0).unwrap()
+    }
+
+    /// Gas and nothing else gives 395 g/kWh; with as much wind, half.
+    fn mix(minutes: i64, gas: f64, wind: f64) -> Mix {
+        let mut mix = FuelMix::new(at(minutes));
+        for fuel in Fuel::ALL {
+            mix.set(fuel, Megawatts::new(0.0).unwrap());
+        }
+        mix.set(Fuel::NaturalGas, Megawatts::new(gas).unwrap());
+        mix.set(Fuel::Wind, Megawatts::new(wind).unwrap());
+        Mix::new(&mix, 300, false, Origin::Nyiso)
+    }
+
+    fn stream() -> IntensityStream {
+        IntensityStream::new(FactorSetName::default().load(), Origin::Nyiso)
+    }
+
+    /// Draws an outcome as `value` with `!` for newest and `?` for incomplete.
+    fn draw(accepted: Accepted) -> String {
+        match accepted {
+            Accepted::Reading { now, newest } => format!(
+                "{}{}{}",
+                now.value,
+                if newest { "!" } else { "" },
+                if now.complete { "" } else { "?" }
+            ),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_mix_gives_a_reading_and_the_snapshot_gives_none_again() {
+        let mut stream = stream();
+        assert_eq!(draw(stream.accept(&mix(0, 100.0, 0.0))), "395!");
+        assert_eq!(draw(stream.accept(&mix(5, 100.0, 100.0))), "197.5!");
+        assert_eq!(draw(stream.accept(&mix(5, 100.0, 100.0))), "Known");
+        assert_eq!(stream.day().values, [395.0, 197.5]);
+    }
+
+    #[test]
+    fn catch_up_and_corrections_are_not_the_newest() {
+        let mut stream = stream();
+        stream.accept(&mix(10, 100.0, 0.0));
+        assert_eq!(draw(stream.accept(&mix(5, 100.0, 100.0))), "197.5");
+        let corrected = Mix { revised: true, ..mix(5, 100.0, 0.0) };
+        assert_eq!(draw(stream.accept(&corrected)), "395");
+        let newest_corrected = Mix { revised: true, ..mix(10, 100.0, 100.0) };
+        assert_eq!(draw(stream.accept(&newest_corrected)), "197.5!");
+        assert_eq!(stream.day().values, [395.0, 197.5]);
+    }
+
+    #[test]
+    fn an_incomplete_mix_says_so_and_stays_out_of_the_statistics() {
+        let mut stream = stream();
+        stream.accept(&mix(0, 100.0, 0.0));
+        let mut partial = mix(5, 100.0, 100.0);
+        partial.fuels.remove("Hydro");
+        partial.fuels.insert("Batteries".into(), 30.0);
+        let Accepted::Reading { now, newest } = stream.accept(&partial) else {
+            panic!("no reading")
+        };
+        assert!(newest && !now.complete);
+        assert_eq!(
+            (now.missing, now.unknown, now.verdict),
+            (vec!["Hydro".into()], vec!["Batteries".into()], None)
+        );
+        assert_eq!(stream.day().values, [395.0]);
+    }
+
+    #[test]
+    fn other_origins_and_empty_mixes_are_left_out() {
+        let mut stream = stream();
+        let demo = Mix { origin: Origin::Generated, ..mix(0, 100.0, 0.0) };
+        assert_eq!(stream.accept(&demo), Accepted::Foreign);
+        assert_eq!(stream.accept(&mix(0, 0.0, 0.0)), Accepted::NoGeneration);
+        assert!(stream.day().values.is_empty());
+    }
+
+    #[test]
+    fn a_restart_goes_on_where_it_was() {
+        let mut first = stream();
+        let mut second = stream();
+        for index in 0..800 {
+            let mix = mix(index * 5, 100.0, (index % 90) as f64);
+            first.accept(&mix);
+            second.remember(&mix);
+        }
+        let next = mix(4000, 100.0, 80.0);
+        assert_eq!(first.accept(&next), second.accept(&next));
+        assert_eq!(first.week(), second.week());
+    }
+
+    #[test]
+    fn the_day_and_the_week_fit_their_messages() {
+        let mut stream = stream();
+        for index in 0..3000 {
+            stream.remember(&mix(index * 5, 100.0, (index % 90) as f64 * 1.1));
+        }
+        assert_eq!(stream.day().ts.len(), 288);
+        assert_eq!(stream.week().ts.len(), 672);
+        assert!(stream.day().to_json().len() < 12_000);
+        assert!(stream.week().to_json().len() < 24_000);
+    }
+}
