@@ -6,6 +6,7 @@ use crate::Timestamp;
 use crate::carbon::average_intensity;
 use crate::factors::FactorSet;
 use crate::series::{Sample, Window};
+use crate::units::CarbonIntensity;
 use crate::week::{Verdict, WEEK, WeekStanding};
 use crate::wire::{CarbonNow, CarbonSeries, GRAMS_PER_KWH, Mix, Origin};
 
@@ -101,7 +102,7 @@ impl IntensityStream {
             ts: mix.ts,
             value: sample.grams_per_kwh,
             units: GRAMS_PER_KWH.to_owned(),
-            life_cycle: intensity.life_cycle.map(|life_cycle| life_cycle.grams_per_kwh()),
+            life_cycle: intensity.life_cycle.map(CarbonIntensity::grams_per_kwh),
             verdict,
             percentile_7d: standing.map(|week| rounded(week.percentile)),
             percentile_hours: standing.map(|week| rounded(week.hours)),

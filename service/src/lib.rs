@@ -1,1 +1,3 @@
-//! skeleton
+//! What both processes need to live.
+
+pub mod settings;
