@@ -1,0 +1,7 @@
+//! What crate `nyiso` promises, on made-up files and on recorded ones.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot read its own file should fail there")]
+
+mod faults;
+mod formats;
+mod survey;
