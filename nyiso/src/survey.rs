@@ -78,11 +78,9 @@ pub fn slow_steps(mixes: &[FuelMix]) -> usize {
         .count()
 }
 
-/// What can be said of the file of one day.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DaySurvey {
-    /// The day in the file's name.
-    pub day: NaiveDate,
+/// What can be said of one file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Survey {
     /// Instants in the file.
     pub instants: usize,
     /// Instants with fewer or other categories than the seven.
@@ -102,66 +100,66 @@ pub struct DaySurvey {
     pub ends_early: Option<Timestamp>,
 }
 
-impl DaySurvey {
-    /// Looks through the ascending instants of the file of `day`.
-    pub fn of(day: NaiveDate, mixes: &[FuelMix]) -> Self {
-        let end = eastern::midnight(day + chrono::Days::new(1));
-        let own = eastern::midnight(day)..end;
+impl Survey {
+    /// Looks through ascending instants.
+    pub fn of(mixes: &[FuelMix]) -> Self {
+        let incomplete = mixes.iter().filter(|mix| !mix.is_complete()).map(|mix| mix.ts);
         Self {
-            day,
             instants: mixes.len(),
-            incomplete: mixes.iter().filter(|mix| !mix.is_complete()).map(|mix| mix.ts).collect(),
+            incomplete: incomplete.collect(),
             off_grid: off_grid(mixes),
             slow_steps: slow_steps(mixes),
             holes: holes(mixes),
             frozen: frozen(mixes),
-            foreign: mixes
-                .iter()
-                .filter(|mix| !(mix.ts == own.end || own.contains(&mix.ts) && mix.ts != own.start))
-                .count(),
-            ends_early: mixes.last().map(|last| last.ts).filter(|last| *last < end),
+            foreign: 0,
+            ends_early: None,
         }
     }
-}
 
-impl std::fmt::Display for DaySurvey {
-    /// One remark a line; nothing for a day without any.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut remarks = Vec::new();
-        let mut count = |number: usize, remark: &str| {
-            if number > 0 {
-                remarks.push(format!("{number} of {} {remark}", self.instants));
-            }
-        };
-        if let [first, ..] = self.incomplete[..] {
-            let remark = format!("instants are not complete, the first at {}", text(first));
-            count(self.incomplete.len(), &remark);
+    /// Looks through the ascending instants of the file of `day`, which should hold that day and no
+    /// other: after the midnight that begins it, up to and with the one that ends it.
+    pub fn of_day(day: NaiveDate, mixes: &[FuelMix]) -> Self {
+        let begins = eastern::midnight(day);
+        let ends = begins + eastern::day_length(day);
+        let is_own = |mix: &&FuelMix| begins < mix.ts && mix.ts <= ends;
+        Self {
+            foreign: mixes.len() - mixes.iter().filter(is_own).count(),
+            ends_early: mixes.last().map(|last| last.ts).filter(|last| *last < ends),
+            ..Self::of(mixes)
         }
-        count(self.foreign, "instants belong to another day");
-        count(self.off_grid, "stamps are off the five-minute grid");
-        count(self.slow_steps, "steps are longer than 10 minutes");
-        let minutes = |from: Timestamp, to: Timestamp| (to - from).num_minutes();
+    }
+
+    /// What a reader of the numbers should know, one line each, unordered in time. Stamps off the grid
+    /// are not among them: every day has some.
+    pub fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        let all = self.instants;
+        if let [first, ..] = self.incomplete[..] {
+            let number = self.incomplete.len();
+            let first = text(first);
+            remarks
+                .push(format!("{number} of {all} instants are not complete, the first at {first}"));
+        }
+        if self.foreign > 0 {
+            remarks.push(format!("{} of {all} instants belong to another day", self.foreign));
+        }
+        if self.slow_steps > 0 {
+            remarks.push(format!("{} of {all} steps are longer than 10 minutes", self.slow_steps));
+        }
+        let span = |from: Timestamp, to: Timestamp| {
+            format!("{} min, {} to {}", (to - from).num_minutes(), text(from), text(to))
+        };
         for Hole { from, to } in &self.holes {
-            remarks.push(format!(
-                "no instant for {} min, {} to {}",
-                minutes(*from, *to),
-                text(*from),
-                text(*to)
-            ));
+            remarks.push(format!("no instant for {}", span(*from, *to)));
         }
         for Frozen { from, to } in &self.frozen {
-            remarks.push(format!(
-                "the same values for {} min, {} to {}: a frozen feed",
-                minutes(*from, *to),
-                text(*from),
-                text(*to)
-            ));
+            remarks.push(format!("the same values for {}: a frozen feed", span(*from, *to)));
         }
         if let Some(last) = self.ends_early {
-            remarks
-                .push(format!("ends at {}, before the midnight that closes the day", text(last)));
+            let last = text(last);
+            remarks.push(format!("ends at {last}, before the midnight that closes the day"));
         }
-        f.write_str(&remarks.join("\n"))
+        remarks
     }
 }
 

@@ -10,7 +10,7 @@ use domain::carbon::average_intensity;
 use domain::factors::FactorSetName;
 use domain::fuel_mix::Fuel;
 use nyiso::fuel_mix::{FuelMixFile, OddityKind, interval_s, parse};
-use nyiso::survey::DaySurvey;
+use nyiso::survey::Survey;
 use nyiso::{archive, eastern, path};
 
 use crate::formats::{TODAY, draw, utc};
@@ -23,8 +23,8 @@ struct Day {
 }
 
 impl Day {
-    fn survey(&self, day: NaiveDate) -> DaySurvey {
-        DaySurvey::of(day, &self.file.mixes)
+    fn survey(&self, day: NaiveDate) -> Survey {
+        Survey::of_day(day, &self.file.mixes)
     }
 }
 

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use domain::fuel_mix::{Fuel, FuelMix};
 use domain::units::Megawatts;
-use nyiso::survey::{DaySurvey, frozen, frozen_now, holes};
+use nyiso::survey::{Survey, frozen, frozen_now, holes};
 
 use crate::formats::utc;
 
@@ -49,19 +49,23 @@ fn a_hole_is_a_step_of_more_than_20_minutes() {
 fn a_day_is_described_in_remarks() {
     let day = "2026-03-10".parse().unwrap();
     let whole: Vec<(i64, u32)> = (5..).step_by(5).zip(1..=288).collect();
-    assert_eq!(DaySurvey::of(day, &feed(&whole)).to_string(), "");
-    assert_eq!(DaySurvey::of(day, &[]).to_string(), "");
+    assert_eq!(Survey::of_day(day, &feed(&whole)).remarks(), [""; 0]);
+    assert_eq!(Survey::of_day(day, &[]).remarks(), [""; 0]);
 
     let mut odd = feed(&[(0, 1), (5, 2), (7, 3), (22, 4), (60, 5), (80, 5)]);
     odd.insert(3, FuelMix::new(utc("2026-03-10T04:12:00Z")));
+    let survey = Survey::of_day(day, &odd);
+    assert_eq!(survey.off_grid, 3);
     assert_eq!(
-        DaySurvey::of(day, &odd).to_string(),
-        "1 of 7 instants are not complete, the first at 2026-03-10T04:12:00Z\n\
-         1 of 7 instants belong to another day\n\
-         3 of 7 stamps are off the five-minute grid\n\
-         1 of 7 steps are longer than 10 minutes\n\
-         no instant for 38 min, 2026-03-10T04:22:00Z to 2026-03-10T05:00:00Z\n\
-         the same values for 20 min, 2026-03-10T05:00:00Z to 2026-03-10T05:20:00Z: a frozen feed\n\
-         ends at 2026-03-10T05:20:00Z, before the midnight that closes the day"
+        survey.remarks(),
+        [
+            "1 of 7 instants are not complete, the first at 2026-03-10T04:12:00Z",
+            "1 of 7 instants belong to another day",
+            "1 of 7 steps are longer than 10 minutes",
+            "no instant for 38 min, 2026-03-10T04:22:00Z to 2026-03-10T05:00:00Z",
+            "the same values for 20 min, 2026-03-10T05:00:00Z to 2026-03-10T05:20:00Z: a frozen feed",
+            "ends at 2026-03-10T05:20:00Z, before the midnight that closes the day",
+        ]
     );
+    assert_eq!(Survey::of(&odd).remarks().len(), 4, "without a day nothing is foreign or early");
 }
