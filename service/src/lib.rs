@@ -1,7 +1,7 @@
 //! What every ny-power process needs to live: a clock, logging, a clean end, patience, a memory.
 //!
 //! Nothing here decides anything about the grid or the car; that is `domain`. Read the modules in
-//! this order: [`clock`], [`logging`], [`settings`], [`shutdown`], [`backoff`].
+//! this order: [`clock`], [`logging`], [`settings`], [`shutdown`], [`backoff`], [`history`].
 //!
 //! Invariants: [`clock`] is the only place that reads the wall clock; nothing here ends the process.
 
@@ -14,6 +14,7 @@ compile_error!(
 
 pub mod backoff;
 pub mod clock;
+pub mod history;
 pub mod logging;
 pub mod settings;
 pub mod shutdown;
