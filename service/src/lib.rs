@@ -1,7 +1,7 @@
 //! What every ny-power process needs to live: a clock, logging, a clean end, patience, a memory.
 //!
 //! Nothing here decides anything about the grid or the car; that is `domain`. Read the modules in
-//! this order: [`clock`], [`logging`], [`settings`], [`shutdown`], [`backoff`], [`history`].
+//! this order: [`clock`], [`logging`], [`settings`], [`shutdown`], [`backoff`], [`history`], [`mqtt`].
 //!
 //! Invariants: [`clock`] is the only place that reads the wall clock; nothing here ends the process.
 
@@ -16,5 +16,6 @@ pub mod backoff;
 pub mod clock;
 pub mod history;
 pub mod logging;
+pub mod mqtt;
 pub mod settings;
 pub mod shutdown;
