@@ -95,9 +95,9 @@ pub struct Survey {
     pub frozen: Vec<Frozen>,
     /// Instants that belong into the file of another day.
     pub foreign: usize,
-    /// The last instant, where it is not the midnight that closes the day: files whose last runs came
-    /// late are never completed.
-    pub ends_early: Option<Timestamp>,
+    /// From the last instant to the midnight that closes the day, where that has no row: files whose
+    /// last runs came late are never completed.
+    pub ends_early: Option<Hole>,
 }
 
 impl Survey {
@@ -124,13 +124,16 @@ impl Survey {
         let is_own = |mix: &&FuelMix| begins < mix.ts && mix.ts <= ends;
         Self {
             foreign: mixes.len() - mixes.iter().filter(is_own).count(),
-            ends_early: mixes.last().map(|last| last.ts).filter(|last| *last < ends),
+            ends_early: mixes
+                .last()
+                .map(|last| Hole { from: last.ts, to: ends })
+                .filter(|hole| hole.from < hole.to),
             ..Self::of(mixes)
         }
     }
 
-    /// What a reader of the numbers should know, one line each, unordered in time. Stamps off the grid
-    /// are not among them: every day has some.
+    /// What a reader of the numbers should know, one line each, unordered in time. Not among them is
+    /// what is usual: stamps off the grid, and a day without the very row of its last midnight.
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         let all = self.instants;
@@ -155,9 +158,10 @@ impl Survey {
         for Frozen { from, to } in &self.frozen {
             remarks.push(format!("the same values for {}: a frozen feed", span(*from, *to)));
         }
-        if let Some(last) = self.ends_early {
-            let last = text(last);
-            remarks.push(format!("ends at {last}, before the midnight that closes the day"));
+        if let Some(Hole { from, to }) =
+            self.ends_early.filter(|hole| hole.to - hole.from > HOLE_AFTER)
+        {
+            remarks.push(format!("cut off: it lacks the last {}", span(from, to)));
         }
         remarks
     }

@@ -337,7 +337,7 @@ fn days_that_were_never_completed_are_named() {
     });
     assert_eq!(early, no_midnight);
     assert!(early.is_superset(&days(&["20160128", "20160404", "20170421", "20250206"])));
-    let last = |day: &str| record[&date(day)].survey(date(day)).ends_early;
+    let last = |day: &str| record[&date(day)].survey(date(day)).ends_early.map(|hole| hole.from);
     assert_eq!(last("20160128"), Some(utc("2016-01-29T01:30:00Z")), "20:30 EST");
     assert_eq!(last("20170421"), Some(utc("2017-04-22T03:15:00Z")), "23:15 EDT");
 }

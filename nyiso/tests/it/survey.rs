@@ -52,6 +52,10 @@ fn a_day_is_described_in_remarks() {
     assert_eq!(Survey::of_day(day, &feed(&whole)).remarks(), [""; 0]);
     assert_eq!(Survey::of_day(day, &[]).remarks(), [""; 0]);
 
+    let no_midnight = Survey::of_day(day, &feed(&whole[..287]));
+    assert_eq!(no_midnight.remarks(), [""; 0], "which is usual");
+    assert_eq!(no_midnight.ends_early.unwrap().from, utc("2026-03-11T03:55:00Z"));
+
     let mut odd = feed(&[(0, 1), (5, 2), (7, 3), (22, 4), (60, 5), (80, 5)]);
     odd.insert(3, FuelMix::new(utc("2026-03-10T04:12:00Z")));
     let survey = Survey::of_day(day, &odd);
@@ -64,7 +68,7 @@ fn a_day_is_described_in_remarks() {
             "1 of 7 steps are longer than 10 minutes",
             "no instant for 38 min, 2026-03-10T04:22:00Z to 2026-03-10T05:00:00Z",
             "the same values for 20 min, 2026-03-10T05:00:00Z to 2026-03-10T05:20:00Z: a frozen feed",
-            "ends at 2026-03-10T05:20:00Z, before the midnight that closes the day",
+            "cut off: it lacks the last 1360 min, 2026-03-10T05:20:00Z to 2026-03-11T04:00:00Z",
         ]
     );
     assert_eq!(Survey::of(&odd).remarks().len(), 4, "without a day nothing is foreign or early");
