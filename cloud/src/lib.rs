@@ -1,2 +1,4 @@
-//! skeleton
+//! The cloud side.
+
 pub mod inspect;
+pub mod replay;

@@ -1,0 +1,8 @@
+//! The NYISO stand-in against a real HTTP client.
+
+mod command;
+mod faults;
+mod generated;
+mod harness;
+mod recorded;
+mod steering;
