@@ -1,5 +1,6 @@
-//! What `ny-power-cloud` promises.
+//! The cloud's parts against real files, sockets, brokers and clients.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot read its own file should fail there")]
 
 mod inspect;
+mod replay;
