@@ -41,13 +41,13 @@ fn presence() -> Presence {
         name: "pump".to_owned(),
         version: "0.1.0".to_owned(),
         build: "abc".to_owned(),
-        since: chrono::DateTime::from_timestamp(1_773_144_300, 0).unwrap(),
+        since: chrono::DateTime::from_timestamp(1_773_144_300, 0).expect("an instant"),
     }
 }
 
 fn run(config: MqttConfig, subscriptions: &[&str]) -> Running {
     let subscriptions = subscriptions.iter().map(|filter| (*filter).to_owned()).collect();
-    let (publisher, events, session) = connect(config, subscriptions).unwrap();
+    let (publisher, events, session) = connect(config, subscriptions).expect("it can work");
     let shutdown = CancellationToken::new();
     let task = tokio::spawn(session.run(shutdown.clone()));
     let _stop = shutdown.clone().drop_guard();
@@ -86,6 +86,6 @@ impl Running {
     /// Ends the session and returns what it says.
     async fn stop(self) -> Result<(), SessionError> {
         self.shutdown.cancel();
-        soon(self.task).await.unwrap()
+        soon(self.task).await.expect("no panic")
     }
 }

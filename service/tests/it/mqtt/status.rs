@@ -9,7 +9,7 @@ use super::{config, presence, run, soon};
 const TOPIC: &str = "ny-power/status/pump";
 
 fn state(payload: &[u8]) -> ServiceState {
-    let status = ServiceStatus::from_json(payload).unwrap();
+    let status = ServiceStatus::from_json(payload).expect("a status");
     assert_eq!((status.version.as_str(), status.build.as_str()), ("0.1.0", "abc"));
     assert_eq!(status.since, presence().since);
     status.state

@@ -7,7 +7,7 @@ use super::{config, run, soon};
 
 fn encrypted(broker: &Mosquitto, ca_file: Option<&std::path::Path>) -> MqttConfig {
     let mut config = config(broker.addr());
-    config.url = format!("mqtts://localhost:{}", broker.addr().port()).parse().unwrap();
+    config.url = format!("mqtts://localhost:{}", broker.addr().port()).parse().expect("an address");
     config.ca_file = ca_file.map(Into::into);
     config
 }
