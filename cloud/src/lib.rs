@@ -2,3 +2,5 @@
 
 pub mod inspect;
 pub mod replay;
+//! skeleton
+pub mod web;

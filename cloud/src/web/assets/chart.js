@@ -1,0 +1,191 @@
+// The 24-hour chart: SVG by hand, so that CSS colors it, paper prints it, and tests read it.
+
+import { hour, minuteOfDay, thousands, time, timeAndDay, weekday, whole } from "./format.js";
+import { EN, fill } from "./words.js";
+
+const HOUR = 3_600_000;
+export const DAY = 24 * HOUR;
+
+/** A reading stands for at most this long before its stamp; what is longer is a hole (domain/src/series.rs). */
+export const LONGEST_INTERVAL = 15 * 60_000;
+
+const NAMESPACE = "http://www.w3.org/2000/svg";
+const LEFT = 38, RIGHT = 10, TOP = 12, BOTTOM = 24;
+
+/** @typedef {{ ts: number, value: number }} Point */
+
+/** @param {string} name @param {Record<string, string | number>} attributes @param {string} [text] */
+export const element = (name, attributes, text) => {
+  const made = document.createElementNS(NAMESPACE, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
+  if (text !== undefined) made.textContent = text;
+  return made;
+};
+
+/** A step of 1, 2, 2.5 or 5 times a power of ten that gives at most `most` ticks. @param {number} span @param {number} most */
+const niceStep = (span, most) => {
+  const rough = span / most;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  return ([1, 2, 2.5, 5].find((factor) => factor * power >= rough) ?? 10) * power;
+};
+
+/**
+ * The path of a line; a hole in the readings is a hole in the line, and a lone reading is a dot.
+ * @param {Point[]} points @param {(ts: number) => number} x @param {(value: number) => number} y
+ */
+export const linePath = (points, x, y) => {
+  let path = "";
+  points.forEach((point, i) => {
+    const before = points[i - 1];
+    const joined = before !== undefined && point.ts - before.ts <= LONGEST_INTERVAL;
+    path += `${joined ? "L" : "M"}${x(point.ts).toFixed(1)} ${y(point.value).toFixed(1)}`;
+    const after = points[i + 1];
+    if (!joined && (after === undefined || after.ts - point.ts > LONGEST_INTERVAL)) path += "h0.1";
+  });
+  return path;
+};
+
+/**
+ * The reading that stands for the moment `ts`: the first at or after it, if its interval reaches back so far.
+ * @param {Point[]} points @param {number} ts
+ */
+export const readingAt = (points, ts) => {
+  const i = points.findIndex((point) => point.ts >= ts);
+  if (i < 0) return undefined;
+  const start = Math.max(points[i - 1]?.ts ?? -Infinity, points[i].ts - LONGEST_INTERVAL);
+  return points[i].ts === ts || start < ts ? points[i] : undefined;
+};
+
+/**
+ * Duration-weighted means by the hour, newest first; an hour without data stays, without a value.
+ * The same as `Window::means` of domain/src/series.rs.
+ * @param {Point[]} points @returns {{ start: number, value: number | null }[]}
+ */
+export const hourlyMeans = (points) => {
+  /** @type {Map<number, { grams: number, span: number }>} */
+  const hours = new Map();
+  points.forEach((point, i) => {
+    const before = points[i - 1]?.ts;
+    let from = before === undefined ? point.ts - 5 * 60_000 : Math.max(before, point.ts - LONGEST_INTERVAL);
+    while (from < point.ts) {
+      const start = Math.floor(from / HOUR) * HOUR;
+      const until = Math.min(point.ts, start + HOUR);
+      const sum = hours.get(start) ?? { grams: 0, span: 0 };
+      sum.grams += (until - from) * point.value;
+      sum.span += until - from;
+      hours.set(start, sum);
+      from = until;
+    }
+  });
+  const newest = points.at(-1)?.ts ?? 0;
+  const starts = [...hours.keys()].filter((start) => start + HOUR <= newest);
+  const rows = [];
+  for (let start = Math.max(...starts); start >= Math.min(...starts); start -= HOUR) {
+    const sum = hours.get(start);
+    rows.push({ start, value: sum ? sum.grams / sum.span : null });
+  }
+  return rows;
+};
+
+/**
+ * Where the line of 24 hours lies. The scale does not start at 0: a day's swing is some 34 g, and would
+ * be flat; so the page says where it starts.
+ * @param {Point[]} points @param {number} end @param {(number | null)[]} bounds @param {number} width @param {number} height
+ */
+export const layout = (points, end, bounds, width, height) => {
+  const values = [...points.map((point) => point.value), ...bounds.filter((bound) => bound !== null)];
+  const lowest = Math.min(...values);
+  const highest = Math.max(...values);
+  const step = niceStep(Math.max(highest - lowest, 20), height > 220 ? 5 : 4);
+  const bottom = Math.max(0, Math.floor((lowest - step * 0.15) / step) * step);
+  const top = Math.ceil((highest + step * 0.15) / step) * step;
+  const start = end - DAY;
+  return {
+    start, end, bottom, top, step, width, height,
+    /** @param {number} ts */
+    x: (ts) => LEFT + ((ts - start) / DAY) * (width - LEFT - RIGHT),
+    /** @param {number} value */
+    y: (value) => TOP + ((top - value) / (top - bottom)) * (height - TOP - BOTTOM),
+    /** @param {number} x */
+    ts: (x) => start + ((x - LEFT) / (width - LEFT - RIGHT)) * DAY,
+  };
+};
+
+/** @typedef {ReturnType<typeof layout>} Layout */
+
+/** @param {Layout} at */
+const grid = (at) => {
+  const parts = [];
+  for (let value = at.bottom; value <= at.top + 1e-9; value += at.step) {
+    const y = at.y(value).toFixed(1);
+    parts.push(element("path", { class: value === at.bottom ? "axis" : "grid", d: `M${LEFT} ${y}H${at.width - RIGHT}` }));
+    parts.push(element("text", { x: LEFT - 8, y: Number(y) + 4, "text-anchor": "end" }, whole(value)));
+  }
+  const every = at.width > 560 ? 3 : 6;
+  for (let ts = Math.ceil(at.start / HOUR) * HOUR; ts <= at.end; ts += HOUR) {
+    const minute = minuteOfDay(ts);
+    if (minute % (every * 60) !== 0) continue;
+    const x = at.x(ts);
+    parts.push(element("path", { class: "grid", d: `M${x.toFixed(1)} ${TOP}V${at.height - BOTTOM}` }));
+    // A label that would hang over an edge is left out: its line stays.
+    if (x < LEFT + 16 || x > at.width - 18) continue;
+    const label = minute === 0 ? weekday(ts) : hour(ts);
+    parts.push(element("text", { x: x.toFixed(1), y: at.height - 6, "text-anchor": "middle" }, label));
+  }
+  return parts;
+};
+
+/** @param {Layout} at @param {number | null} bound @param {string} words @param {number} shift */
+const boundary = (at, bound, words, shift) => {
+  if (bound === null) return [];
+  const y = at.y(bound);
+  const name = { class: "bound-name", x: LEFT + 8, y: (y + shift).toFixed(1) };
+  return [
+    element("path", { class: "bound", d: `M${LEFT} ${y.toFixed(1)}H${at.width - RIGHT}` }),
+    element("text", name, fill(words, { value: whole(bound) })),
+  ];
+};
+
+/**
+ * Draws the chart anew.
+ * @param {SVGElement} svg @param {Layout} at @param {Point[]} points
+ * @param {{ p33: number | null, p67: number | null, cursor: number, current: number }} options
+ */
+export const draw = (svg, at, points, { p33, p67, cursor, current }) => {
+  const newest = points[points.length - 1];
+  const parts = [
+    ...grid(at),
+    element("path", { class: "line", d: linePath(points, at.x, at.y) }),
+    ...boundary(at, p33, EN.clean_below, 16),
+    ...boundary(at, p67, EN.dirty_above, -7),
+    element("circle", { class: "end", cx: at.x(newest.ts).toFixed(1), cy: at.y(newest.value).toFixed(1), r: 5 }),
+  ];
+  const read = readingAt(points, cursor);
+  if (cursor < at.end) {
+    const x = at.x(cursor).toFixed(1);
+    parts.push(element("path", { class: "cursor-line", d: `M${x} ${TOP}V${at.height - BOTTOM}` }));
+    if (read) parts.push(element("circle", { class: "cursor-dot", cx: x, cy: at.y(read.value).toFixed(1), r: 5 }));
+  }
+  svg.setAttribute("viewBox", `0 0 ${at.width} ${at.height}`);
+  svg.replaceChildren(...parts);
+
+  const low = points.reduce((a, b) => (b.value < a.value ? b : a));
+  const high = points.reduce((a, b) => (b.value > a.value ? b : a));
+  svg.setAttribute("aria-label", fill(EN.chart_name, {
+    min: thousands(low.value), max: thousands(high.value), value: whole(current),
+    low: timeAndDay(low.ts, at.end), high: timeAndDay(high.ts, at.end),
+  }));
+};
+
+/** The words for a moment of the chart. @param {Point[]} points @param {number} ts @param {number} now */
+export const readout = (points, ts, now) => {
+  const read = readingAt(points, ts);
+  const when = read && read.ts - ts < 1 ? timeAndDay(read.ts, now) : timeAndDay(ts, now);
+  return {
+    time: when,
+    grams: read ? fill(EN.grams, { value: whole(read.value) }) : EN.no_data,
+    spoken: read
+      ? fill(EN.readout_spoken, { time: `${weekday(ts)} ${time(ts)}`, value: whole(read.value) })
+      : fill(EN.readout_none, { time: `${weekday(ts)} ${time(ts)}` }),
+  };
+};

@@ -1,0 +1,53 @@
+// Plausible messages of the stream, made by formula: a clean night, a morning ramp, an evening peak.
+
+const MINUTE = 60_000;
+
+/** Full five minutes before `ms`. @param {number} ms */
+export const step = (ms = Date.now()) => Math.floor(ms / (5 * MINUTE)) * 5 * MINUTE;
+
+/** @param {number} ms */
+export const iso = (ms) => new Date(ms).toISOString().replace(".000Z", "Z");
+
+/** g/kWh at a moment. @param {number} ms */
+export const grams = (ms) => {
+  const hour = (ms / 3_600_000 - 5) % 24;
+  const daily = 226 + 26 * Math.sin(((hour - 10) / 12) * Math.PI) + 15 * Math.sin(((hour - 5.5) / 6) * Math.PI);
+  const ripple = 3.2 * Math.sin(ms / 1_100_000) + 1.8 * Math.sin(ms / 420_000);
+  return Math.round((daily + ripple) * 10) / 10;
+};
+
+/** @param {number} ts @param {object} [changes] */
+export const co2 = (ts, changes = {}) => ({
+  ts: iso(ts), value: grams(ts), units: "g / kWh", life_cycle: Math.round(grams(ts) * 1.3),
+  verdict: "clean", percentile_7d: 24, percentile_hours: 168, p33: 208, p67: 246, min_7d: 168, max_7d: 334,
+  factor_set: "ny-2026.1", complete: true, revised: false, origin: "nyiso", ...changes,
+});
+
+/** @param {number} end @param {{ without?: (ts: number) => boolean, origin?: string }} [options] */
+export const series = (end, { without = () => false, origin = "nyiso" } = {}) => {
+  const ts = [];
+  for (let at = end - 24 * 60 * MINUTE + 5 * MINUTE; at <= end; at += 5 * MINUTE) if (!without(at)) ts.push(at);
+  return { units: "g / kWh", ts: ts.map(iso), values: ts.map(grams), factor_set: "ny-2026.1", origin };
+};
+
+/** @param {number} ts @param {object} [changes] */
+export const mix = (ts, changes = {}) => ({
+  ts: iso(ts), interval_s: 300, units: "MW",
+  fuels: {
+    "Dual Fuel": 2282, "Natural Gas": 3310, Nuclear: 5413, "Other Fossil Fuels": 21, "Other Renewables": 237, Wind: 758, Hydro: 2814,
+  },
+  complete: true, revised: false, origin: "nyiso", ...changes,
+});
+
+/** @param {number} ts @param {object} [changes] */
+export const feed = (ts, changes = {}) => ({
+  newest: iso(ts), checked: iso(Date.now()), state: "fresh", reason: "", origin: "nyiso", ...changes,
+});
+
+/** Publishes a whole, live picture. @param {import("./server.mjs").Broker} broker */
+export const publishAll = async (broker, { ts = step(), origin = "nyiso", changes = {}, without = undefined } = {}) => {
+  await broker.retain("archive/co2/24h", series(ts, { origin, ...(without ? { without } : {}) }));
+  await broker.retain("upstream/mix", mix(ts, { origin }));
+  await broker.retain("status/feed/fuel-mix", feed(ts, { origin }));
+  await broker.retain("computed/co2", co2(ts, { origin, ...changes }));
+};
