@@ -8,6 +8,8 @@
 //! [`fuel_mix::Oddity`] and never a number.
 
 pub mod archive;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod eastern;
 pub mod fuel_mix;
 pub mod gzip;

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot read its own file should fail there")]
 
+#[cfg(feature = "client")]
+mod client;
 mod faults;
 mod formats;
 mod recorded;
