@@ -6,5 +6,6 @@
 mod client;
 mod faults;
 mod formats;
+mod properties;
 mod recorded;
 mod survey;
