@@ -2,5 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot read its own file should fail there")]
 
+mod broker;
 mod inspect;
 mod replay;
