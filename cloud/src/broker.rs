@@ -122,7 +122,7 @@ impl Default for Limits {
             max_subscriptions: 50,
             max_retained: 2000,
             session_expiry: Duration::from_secs(3600),
-            max_queued: (1000, 4 * 1024 * 1024),
+            max_queued: (2000, 4 * 1024 * 1024),
         }
     }
 }

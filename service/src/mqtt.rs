@@ -40,7 +40,7 @@ pub use publication::{Delivery, IfAway, Publication, Qos, Undelivered};
 pub use publisher::Publisher;
 pub use reader::{Event, Message};
 pub use session::{Session, connect};
-pub use stats::{Counts, Stats};
+pub use stats::Counts;
 pub use url::{BrokerUrl, BrokerUrlError};
 
 /// Largest packet that is sent or taken, bytes. A 24-hour series is 12 kB, a forecast 30 kB.

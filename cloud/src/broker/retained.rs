@@ -1,8 +1,8 @@
 //! The retained messages of the embedded broker, on disk.
 //!
 //! One file, replaced as a whole. `mqtt5` has a store of its own; it writes and syncs a file for every
-//! retained publication, a payload as a JSON list of numbers, one per line: a dozen syncs and some
-//! 400 kB per instant, which is hard on the SD card of a Pi. Here a change is on disk within
+//! retained publication, a payload as a JSON list of numbers, one per line: measured, 14 syncs and
+//! 258 kB for the 14 topics and 32 kB of an instant, which is hard on the SD card of a Pi. Here a change is on disk within
 //! [`EVERY`], which is enough: the publishers repeat all they retain after every CONNACK.
 
 use std::collections::BTreeMap;

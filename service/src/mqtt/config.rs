@@ -81,6 +81,13 @@ impl ClientName {
         }
     }
 
+    /// What does not change of the name.
+    pub(super) fn label(&self) -> &str {
+        match self {
+            Self::Fixed(name) | Self::Random(name) => name,
+        }
+    }
+
     /// Whether the broker keeps a session for us.
     pub(super) fn keeps_session(&self) -> bool {
         matches!(self, Self::Fixed(_))

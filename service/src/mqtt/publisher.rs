@@ -33,8 +33,8 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(max_waiting: usize, max_waiting_bytes: usize) -> Self {
-        let stats = Arc::new(Stats::default());
+    pub(super) fn new(client: &str, max_waiting: usize, max_waiting_bytes: usize) -> Self {
+        let stats = Arc::new(Stats::new(client));
         let outbox = Outbox::new(max_waiting, max_waiting_bytes, Arc::clone(&stats));
         Self { outbox: Mutex::new(outbox), stats }
     }

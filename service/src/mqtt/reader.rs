@@ -10,7 +10,7 @@ use super::stats::Stats;
 
 /// Events that wait in the channel, and beyond it in the session, for a reader that is behind.
 const EVENTS: usize = 64;
-const EVENTS_BEHIND: usize = 4096;
+const EVENTS_BEHIND: usize = 10_000;
 
 /// What a session tells its reader.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -36,6 +36,9 @@ const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 /// A connection that lives this long was a good one: the next pause is the shortest again.
 const STEADY_AFTER: Duration = Duration::from_secs(10);
 
+/// After so many short connections in a row something is wrong that waiting does not cure.
+const SHORT_LIVES_BEFORE_HINT: u32 = 5;
+
 /// Holds the connection while it [runs](Session::run).
 pub struct Session {
     config: MqttConfig,
@@ -48,6 +51,8 @@ pub struct Session {
     away_since: Option<Instant>,
     was_connected: bool,
     refusal_logged: bool,
+    /// Connections in a row that ended soon after the CONNACK.
+    short_lives: u32,
 }
 
 /// Sets up a session with the broker of `config`, for these topic filters (QoS 1). Nothing happens
@@ -77,7 +82,8 @@ pub fn connect(
     } else {
         Transport::tcp()
     };
-    let shared = Arc::new(Shared::new(config.max_waiting, config.max_waiting_bytes));
+    let shared =
+        Arc::new(Shared::new(config.client.label(), config.max_waiting, config.max_waiting_bytes));
     let (reader, receiver) = reader::channel();
     let (first, longest) = config.reconnect;
     let session = Session {
@@ -89,6 +95,7 @@ pub fn connect(
         away_since: None,
         was_connected: false,
         refusal_logged: false,
+        short_lives: 0,
         config,
     };
     Ok((Publisher::new(shared), receiver, session))
@@ -331,8 +338,24 @@ impl Session {
 
     /// How long to wait before the next attempt.
     fn pause(&mut self, connected_at: Option<Instant>) -> Duration {
-        if connected_at.is_some_and(|at| STEADY_AFTER <= at.elapsed()) {
-            self.backoff.reset();
+        match connected_at {
+            Some(at) if STEADY_AFTER <= at.elapsed() => {
+                self.backoff.reset();
+                self.short_lives = 0;
+            }
+            Some(_) => {
+                self.short_lives += 1;
+                if self.short_lives == SHORT_LIVES_BEFORE_HINT {
+                    let client = self.config.client.label();
+                    warn!(
+                        broker = %self.config.url,
+                        client,
+                        "the MQTT broker lets us in and soon closes the connection, again and again; is \
+                         another process connected under the same client name?"
+                    );
+                }
+            }
+            None => {}
         }
         if self.refusal_logged {
             return self.config.reconnect.1;

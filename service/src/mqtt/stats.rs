@@ -1,27 +1,33 @@
 //! Counters of a session: read by tests and status pages, and passed on to the `metrics` recorder of
-//! the process, if it has one.
+//! the process, if it has one by then.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-macro_rules! counters {
-    ($($(#[$doc:meta])+ $name:ident = $metric:literal),+ $(,)?) => {
-        /// Counts since the start of a session.
-        #[derive(Debug, Default)]
-        pub struct Stats { $($name: AtomicU64),+ }
+use metrics::{counter, describe_counter};
 
-        /// [`Stats`] at one moment.
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])+ $name:ident = $metric:literal),+ $(,)?) => {
+        /// Counts since the start of a session.
+        pub(super) struct Stats { $($name: Count),+ }
+
+        /// What happened since the start of a session.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct Counts { $($(#[$doc])+ pub $name: u64),+ }
+        pub struct Counts { $($(#[doc = $doc])+ pub $name: u64),+ }
 
         impl Stats {
+            /// All at zero; `client` tells the sessions of a process apart.
+            pub(super) fn new(client: &str) -> Self {
+                $(describe_counter!($metric, concat!($($doc),+).trim());)+
+                Self { $($name: Count::new(counter!($metric, "client" => client.to_owned()))),+ }
+            }
+
             /// All counts now.
-            pub fn counts(&self) -> Counts {
-                Counts { $($name: self.$name.load(Ordering::Relaxed)),+ }
+            pub(super) fn counts(&self) -> Counts {
+                Counts { $($name: self.$name.here.load(Ordering::Relaxed)),+ }
             }
 
             $(pub(super) fn $name(&self) {
-                self.$name.fetch_add(1, Ordering::Relaxed);
-                metrics::counter!($metric).increment(1);
+                self.$name.increment();
             })+
         }
     };
@@ -48,4 +54,35 @@ counters! {
     received = "mqtt_received_total",
     /// Messages received and dropped, since their reader was too far behind.
     unread = "mqtt_unread_total",
+}
+
+struct Count {
+    here: AtomicU64,
+    metric: metrics::Counter,
+}
+
+impl Count {
+    fn new(metric: metrics::Counter) -> Self {
+        // So that it can be seen, and rates be taken, before the first time.
+        metric.increment(0);
+        Self { here: AtomicU64::new(0), metric }
+    }
+
+    fn increment(&self) {
+        self.here.fetch_add(1, Ordering::Relaxed);
+        self.metric.increment(1);
+    }
+}
+
+impl std::fmt::Debug for Stats {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.counts().fmt(f)
+    }
+}
+
+#[cfg(test)]
+impl Default for Stats {
+    fn default() -> Self {
+        Self::new("test")
+    }
 }

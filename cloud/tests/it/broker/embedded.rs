@@ -233,3 +233,22 @@ async fn a_stop_before_the_start_is_over_ends_it_too() {
     shutdown.cancel();
     soon(serve(broker, shutdown)).await.unwrap();
 }
+
+#[tokio::test]
+async fn what_happens_to_a_session_is_counted_for_the_metrics() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    let up =
+        up(|config| config.users = vec![User::new("operator", Password::new("hunter2"))]).await;
+    let mut config = pump(up.addr);
+    config.username = Some("operator".to_owned());
+    config.client = ClientName::Fixed("operator".to_owned());
+    let session = metrics::with_local_recorder(&recorder, || run(config, &[]));
+    let text = handle.render();
+    assert!(text.contains("mqtt_dropped_total{client=\"operator\"} 0"), "{text}");
+    assert!(text.contains("# HELP mqtt_dropped_total Publications dropped"), "{text}");
+    soon(session.publisher.publish(Publication::event("ny-power/t", "1"))).await.unwrap();
+    let text = handle.render();
+    assert!(text.contains("mqtt_delivered_total{client=\"operator\"} 1"), "{text}");
+    assert!(text.contains("mqtt_connected_total{client=\"operator\"} 1"), "{text}");
+}

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use service::mqtt::{Event, Password};
-use testkit::{ConnectReturnCode, FakeBroker};
+use testkit::{ConnectReturnCode, FakeBroker, Mosquitto, MosquittoConfig, eventually};
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::{config, run};
@@ -38,16 +38,20 @@ impl MakeWriter<'_> for Lines {
     }
 }
 
-// One thread, so that the subscriber of this thread sees the session's lines.
-#[tokio::test(flavor = "current_thread")]
-async fn loss_and_return_are_said_once() {
-    let lines = Lines::default();
+/// Collects what this thread logs. The tests here have one thread, so that this is what sessions say.
+fn collect(lines: &Lines) -> tracing::subscriber::DefaultGuard {
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::INFO)
         .with_ansi(false)
         .with_writer(lines.clone())
         .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    tracing::subscriber::set_default(subscriber)
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn loss_and_return_are_said_once() {
+    let lines = Lines::default();
+    let _guard = collect(&lines);
 
     let broker = FakeBroker::start().await;
     let mut config = config(broker.addr());
@@ -73,4 +77,16 @@ async fn loss_and_return_are_said_once() {
     assert_eq!(count("the MQTT broker is back"), 2, "{text}");
     assert_eq!(text.lines().count(), 5, "{text}");
     assert!(!text.contains("hunter2"), "{text}");
+}
+
+/// Each throws the other out, for ever.
+#[tokio::test(flavor = "current_thread")]
+async fn two_processes_with_one_client_name_are_told_of_it() {
+    let Some(broker) = Mosquitto::start(&MosquittoConfig::open()) else { return };
+    let lines = Lines::default();
+    let _guard = collect(&lines);
+    let _first = run(config(broker.addr()), &[]);
+    let _second = run(config(broker.addr()), &[]);
+    let hint = "is another process connected under the same client name?";
+    eventually("the hint", || lines.text().contains(hint)).await;
 }
