@@ -25,7 +25,7 @@ use crate::clock::{Clock as _, SystemClock};
 
 /// What is logged unless `NY_POWER_LOG` or `RUST_LOG` says otherwise: our own life events, and of
 /// libraries only what someone should look at.
-pub const DEFAULT_FILTER: &str = "info,rumqttc=warn,mqtt5=warn,hyper=warn,reqwest=warn,sled=warn";
+pub const DEFAULT_FILTER: &str = "info,rumqttc=warn,mqtt5=error,hyper=warn,reqwest=warn,sled=warn";
 
 /// Starts logging for this process. Call once, first thing in `main`; further calls do nothing.
 ///
