@@ -34,6 +34,15 @@ pub struct Change {
     pub newest: bool,
 }
 
+/// What a look at a file found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Changes {
+    /// What to publish, oldest first.
+    pub changes: Vec<Change>,
+    /// Something was held back: look at the file again, even if it stays the same.
+    pub held_back: bool,
+}
+
 impl Published {
     /// Notes an instant as published.
     pub fn record(&mut self, ts: Timestamp, fingerprint: u64) {
@@ -63,8 +72,9 @@ impl Published {
     /// What is new or corrected in `mixes` (ascending), oldest first. Instants in the future are left out:
     /// they come again when their time is there. The file's last instant, when incomplete, is held back until
     /// it has been seen so twice: NYISO writes rows of the coming instant before their values.
-    pub fn changes(&mut self, mixes: &[FuelMix], now: Timestamp) -> Vec<Change> {
-        let mut changes = Vec::new();
+    pub fn changes(&mut self, mixes: &[FuelMix], now: Timestamp) -> Changes {
+        let mut changes: Vec<Change> = Vec::new();
+        let mut held_back = false;
         let newest_published = self.newest();
         let newest_in_file = mixes
             .iter()
@@ -76,6 +86,7 @@ impl Published {
         let mut before = mixes.first().and_then(|first| self.before(first.ts));
         for mix in mixes {
             if mix.ts > now + FUTURE_TOLERANCE {
+                held_back = true;
                 continue;
             }
             let interval_s = match before {
@@ -90,6 +101,7 @@ impl Published {
             let newest = Some(mix.ts) == newest_in_file;
             if !mix.is_complete() && newest && held.is_none() && self.awaited != Some(mix.ts) {
                 awaited = Some(mix.ts);
+                held_back = true;
                 continue;
             }
             changes.push(Change {
@@ -104,7 +116,7 @@ impl Published {
             last.newest = newest_published.is_none_or(|newest| newest <= last.mix.ts);
         }
         self.awaited = awaited;
-        changes
+        Changes { changes, held_back }
     }
 
     /// The newest published instant before `ts`.
@@ -156,7 +168,7 @@ mod tests {
 
     /// Draws changes as `minute:interval` with `r` for revised and `!` for newest, and records them.
     fn publish(published: &mut Published, file: &[FuelMix], now: i64) -> String {
-        let changes = published.changes(file, at(now));
+        let Changes { changes, held_back } = published.changes(file, at(now));
         let drawn: Vec<String> = changes
             .iter()
             .map(|change| {
@@ -172,7 +184,7 @@ mod tests {
         for change in &changes {
             published.record(change.mix.ts, fingerprint(&change.mix));
         }
-        drawn.join(" ")
+        format!("{}{}", drawn.join(" "), if held_back { " ..." } else { "" }).trim().to_owned()
     }
 
     #[test]
@@ -204,14 +216,14 @@ mod tests {
     fn the_future_waits_for_its_time() {
         let mut published = Published::default();
         let file = [mix(0, 1.0), mix(5, 1.0)];
-        assert_eq!(publish(&mut published, &file, 1), "0:300!");
+        assert_eq!(publish(&mut published, &file, 1), "0:300! ...");
         assert_eq!(publish(&mut published, &file, 3), "5:300!");
     }
 
     #[test]
     fn an_incomplete_newest_gets_one_more_look() {
         let mut published = Published::default();
-        assert_eq!(publish(&mut published, &[mix(0, 1.0), incomplete(5)], 6), "0:300!");
+        assert_eq!(publish(&mut published, &[mix(0, 1.0), incomplete(5)], 6), "0:300! ...");
         assert_eq!(publish(&mut published, &[mix(0, 1.0), incomplete(5)], 7), "5:300!");
         assert_eq!(publish(&mut published, &[mix(0, 1.0), mix(5, 1.0)], 8), "5:300r!");
         assert_eq!(publish(&mut published, &[incomplete(6), mix(10, 1.0)], 11), "6:60 10:240!");

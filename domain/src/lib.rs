@@ -9,6 +9,7 @@
 pub mod carbon;
 pub mod changes;
 pub mod factors;
+pub mod freshness;
 pub mod fuel_mix;
 pub mod series;
 pub mod stream;

@@ -1,5 +1,7 @@
 //! From the stream of fuel mixes to the stream of intensities: the whole of what service co2 decides.
 
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
 
 use crate::Timestamp;
@@ -20,6 +22,8 @@ pub struct IntensityStream {
     newest: Option<Timestamp>,
     /// The last reading given, which an incomplete instant leaves no other trace of.
     last: Option<Sample>,
+    /// Instants in the window that no reading was given for: they came from an archive.
+    unannounced: BTreeSet<Timestamp>,
 }
 
 /// What became of a mix.
@@ -43,7 +47,15 @@ pub enum Accepted {
 impl IntensityStream {
     /// A stream with no history.
     pub fn new(factors: &'static FactorSet, origin: Origin) -> Self {
-        Self { factors, origin, window: Window::new(WEEK), held: None, newest: None, last: None }
+        Self {
+            factors,
+            origin,
+            window: Window::new(WEEK),
+            held: None,
+            newest: None,
+            last: None,
+            unannounced: BTreeSet::new(),
+        }
     }
 
     /// Where the data of this stream come from.
@@ -56,17 +68,31 @@ impl IntensityStream {
         self.newest
     }
 
-    /// Takes a mix into the history without making a payload of it: at start, from the store.
+    /// Takes a mix into the history that a reading was given for before: at start, from the store.
     pub fn remember(&mut self, mix: &Mix) {
-        if mix.origin == self.origin
-            && let Ok(intensity) = average_intensity(&mix.fuel_mix(), self.factors)
-        {
+        if self.keep(mix) {
             self.newest = self.newest.max(Some(mix.ts));
-            if intensity.complete {
-                self.window
-                    .insert(Sample { ts: mix.ts, grams_per_kwh: intensity.direct.grams_per_kwh() });
-            }
         }
+    }
+
+    /// Takes a mix into the history that came from an archive. Should it come as an event too, it still
+    /// gives a reading then.
+    pub fn remember_archived(&mut self, mix: &Mix) {
+        if self.window.get(mix.ts).is_none() && self.keep(mix) {
+            self.unannounced.insert(mix.ts);
+        }
+    }
+
+    fn keep(&mut self, mix: &Mix) -> bool {
+        if mix.origin != self.origin {
+            return false;
+        }
+        let Ok(intensity) = average_intensity(&mix.fuel_mix(), self.factors) else { return false };
+        if intensity.complete {
+            let grams_per_kwh = intensity.direct.grams_per_kwh();
+            self.window.insert(Sample { ts: mix.ts, grams_per_kwh });
+        }
+        true
     }
 
     /// Takes the next mix. An older instant is welcome too (catch-up, a correction); it is marked by
@@ -81,7 +107,9 @@ impl IntensityStream {
             return Accepted::NoGeneration;
         };
         let sample = Sample { ts: mix.ts, grams_per_kwh: intensity.direct.grams_per_kwh() };
-        if !mix.revised && (self.window.get(mix.ts) == Some(sample) || self.last == Some(sample)) {
+        let unannounced = self.unannounced.remove(&mix.ts);
+        let known = !unannounced && self.window.get(mix.ts) == Some(sample);
+        if !mix.revised && (known || self.last == Some(sample)) {
             return Accepted::Known;
         }
         self.last = Some(sample);
@@ -246,6 +274,25 @@ mod tests {
         let next = mix(4000, 100.0, 80.0);
         assert_eq!(first.accept(&next), second.accept(&next));
         assert_eq!(first.week(), second.week());
+    }
+
+    #[test]
+    fn an_archive_fills_the_week_and_silences_no_event() {
+        let mut stream = stream();
+        for minutes in [0, 5, 10] {
+            stream.remember_archived(&mix(minutes, 100.0, 0.0));
+        }
+        assert_eq!(stream.day().values, [395.0, 395.0, 395.0]);
+        assert_eq!(stream.newest(), None);
+        assert_eq!(draw(stream.accept(&mix(5, 100.0, 0.0))), "395!");
+        assert_eq!(draw(stream.accept(&mix(5, 100.0, 0.0))), "Known");
+        assert_eq!(draw(stream.accept(&mix(10, 100.0, 0.0))), "395!");
+        stream.remember_archived(&mix(10, 100.0, 100.0));
+        assert_eq!(
+            stream.day().values,
+            [395.0, 395.0, 395.0],
+            "an event is newer than the archive"
+        );
     }
 
     #[test]

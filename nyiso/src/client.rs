@@ -9,6 +9,7 @@ mod pacer;
 
 use std::time::Duration;
 
+use domain::Timestamp;
 use domain::wire::Origin;
 use reqwest::header::{
     CONTENT_ENCODING, DATE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE,
@@ -28,6 +29,9 @@ pub const NYISO: &str = "https://mis.nyiso.com/public/csv/";
 
 /// Header by which a stand-in says that its files are `recorded` or `generated`.
 pub const ORIGIN_HEADER: HeaderName = HeaderName::from_static("x-ny-power-origin");
+
+/// Header by which a stand-in tells its present, RFC 3339.
+pub const NOW_HEADER: HeaderName = HeaderName::from_static("x-ny-power-now");
 
 /// Most redirects that are followed.
 const MOST_REDIRECTS: usize = 3;
@@ -105,6 +109,8 @@ pub struct Fetched {
     pub origin: Origin,
     /// What to ask with the next time.
     pub validators: Validators,
+    /// The present of a stand-in, which may play faster than time; NYISO gives none.
+    pub now: Option<Timestamp>,
 }
 
 /// What a server gave to recognize a version of a file by. Keep it only of a body that was taken: asked
@@ -203,6 +209,7 @@ impl Client {
         };
         let origin = origin(response.headers());
         let validators = Validators::of(response.headers());
+        let now = present(response.headers());
         // reqwest unpacks gzip and takes the header away; what is left was not asked for.
         let encoding = response.headers().get(CONTENT_ENCODING).filter(|name| *name != "identity");
         if let Some(encoding) = encoding {
@@ -232,7 +239,7 @@ impl Client {
         }
         tracing::debug!(%url, bytes = body.len(), %origin, "fetched");
         let hash = Sha256::digest(&body).into();
-        Ok(Fetched { body, hash, origin, validators })
+        Ok(Fetched { body, hash, origin, validators, now })
     }
 }
 
@@ -255,6 +262,11 @@ fn origin(headers: &HeaderMap) -> Origin {
     headers.get(ORIGIN_HEADER).map_or(Origin::Nyiso, |value| {
         value.to_str().ok().and_then(Origin::from_word).unwrap_or(Origin::Generated)
     })
+}
+
+fn present(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = headers.get(NOW_HEADER)?.to_str().ok()?;
+    Some(chrono::DateTime::parse_from_rfc3339(text).ok()?.with_timezone(&chrono::Utc))
 }
 
 /// How long the server asks to wait: seconds, or a date, which is measured by the server's own clock.

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LAST_MODIFIED};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
@@ -15,6 +15,7 @@ use axum::serve::ListenerExt as _;
 use chrono::SecondsFormat;
 use domain::Timestamp;
 use futures_util::stream::{self, Stream};
+use nyiso::client::{NOW_HEADER, ORIGIN_HEADER};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -23,12 +24,6 @@ use super::fault::{Cut, FaultKind};
 use super::page;
 use super::shelf::Found;
 use super::standin::Standin;
-
-/// Says on every answer that this is not NYISO: `recorded` or `generated`.
-pub const ORIGIN_HEADER: HeaderName = HeaderName::from_static("x-ny-power-origin");
-
-/// The stand-in's present, RFC 3339 in UTC: at another speed than 1 it is not the wall clock's.
-pub const NOW_HEADER: HeaderName = HeaderName::from_static("x-ny-power-now");
 
 /// Time between two pieces of an answer that drips in.
 const DRIP: Duration = Duration::from_millis(250);

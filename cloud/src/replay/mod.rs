@@ -35,7 +35,7 @@ mod standin;
 pub use args::{ReplayArgs, run};
 pub use at::At;
 pub use fault::{Copies, Cut, Fault, FaultKind, When};
-pub use http::{NOW_HEADER, ORIGIN_HEADER};
+pub use nyiso::client::{NOW_HEADER, ORIGIN_HEADER};
 pub use pace::Speed;
 pub use record::RecordError;
 pub use standin::{Material, Settings, Standin, StandinError};

@@ -59,6 +59,27 @@ pub enum OddityKind {
     Future,
 }
 
+impl OddityKind {
+    /// A word for counting by.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CutOff => "cut-off",
+            Self::Fields { .. } => "fields",
+            Self::Stamp => "stamp",
+            Self::Zone => "zone",
+            Self::ZoneContradictsCalendar => "zone-contradicts-calendar",
+            Self::EmptyValue => "empty-value",
+            Self::NotANumber => "not-a-number",
+            Self::OutOfBounds => "out-of-bounds",
+            Self::Negative => "negative",
+            Self::UnknownFuel => "unknown-fuel",
+            Self::Repeated { .. } => "repeated",
+            Self::OutOfOrder => "out-of-order",
+            Self::Future => "future",
+        }
+    }
+}
+
 impl std::fmt::Display for OddityKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
