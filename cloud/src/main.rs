@@ -1,17 +1,18 @@
-//! skeleton
+//! `ny-power-cloud`: arguments, logging, exit code.
+
 use std::process::ExitCode;
 
 use clap::Parser;
+use cloud::cli::Cli;
 
-#[derive(Parser)]
-#[command(name = "ny-power-cloud", version)]
-enum Command {
-    /// Print NYISO's fuel-mix files, one line per instant, with their carbon intensity
-    Inspect(cloud::inspect::InspectArgs),
-}
-
-fn main() -> anyhow::Result<ExitCode> {
-    match Command::parse() {
-        Command::Inspect(args) => cloud::inspect::run(args),
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    service::logging::init();
+    match cli.run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("ny-power-cloud: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -1,0 +1,375 @@
+//! pump: NYISO's fuel-mix files in, events out.
+//!
+//! ```text
+//! each minute: files of the days that can still change ──> parse ──> what is new? ──> publish, oldest first
+//!                     │ failure: said once, counted                       ^                  │ PUBACK
+//!                     v                                                   └── store <────────┘
+//!              status/feed/fuel-mix
+//! ```
+//!
+//! An instant is noted in the store when the broker has acknowledged it, so a restart skips nothing; and
+//! before the next one is sent, so a restart repeats at most the one that was in flight when it was killed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use chrono::{NaiveDate, TimeDelta, Timelike};
+use domain::Timestamp;
+use domain::changes::{Change, Changes, Published, fingerprint};
+use domain::freshness::{FeedFacts, feed_state};
+use domain::fuel_mix::FuelMix;
+use domain::wire::{FeedStatus, FuelReading, MEGAWATTS, Mix, Root, Topic, Updated};
+use metrics::{counter, gauge};
+use nyiso::{eastern, fuel_mix};
+use rand::RngExt;
+use service::clock::Clock;
+use service::history::{History, Record, Retention, Series};
+use service::mqtt::{Publication, Publisher};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use crate::origin::OriginLock;
+use crate::source::Source;
+
+/// Name of the feed in topics, logs and metrics.
+pub const FEED: &str = "fuel-mix";
+
+/// NYISO keeps daily files for 7 to 14 days; older ones are in the monthly archive.
+const LONGEST_CATCH_UP: TimeDelta = TimeDelta::days(45);
+
+/// A closed day is looked at again this often: NYISO corrects in place, silently.
+const RECHECK_YESTERDAY: TimeDelta = TimeDelta::minutes(15);
+
+/// Said at least this often, so that a reader can tell a quiet feed from a dead pump.
+const STATUS_EVERY: TimeDelta = TimeDelta::minutes(5);
+
+/// Fingerprints of what was published.
+const PUBLISHED: Series = Series::new("published-fuel-mix", Retention::days(46, 20_000));
+
+/// Instants of a catch-up between two durable points: a kill in the middle repeats at most these.
+const SYNC_EVERY: usize = 24;
+
+/// What the pump is told.
+#[derive(Clone, Debug)]
+pub struct PumpConfig {
+    /// Time between two looks, before jitter.
+    pub poll_interval: Duration,
+    /// First level of every topic.
+    pub root: Root,
+    /// Publish IBM/ny-power's topic per fuel too.
+    pub fuel_topics: bool,
+}
+
+/// Runs the pump until `shutdown`.
+///
+/// # Errors
+/// When the store cannot be read or written. What NYISO and the broker do never ends it.
+pub async fn run(
+    config: PumpConfig,
+    source: Source,
+    publisher: Publisher,
+    store: Arc<dyn History>,
+    clock: Arc<dyn Clock>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let mut pump = Pump::new(config, source, publisher, store, clock)?;
+    loop {
+        let pause = pump.config.poll_interval.mul_f64(rand::rng().random_range(0.9..1.1));
+        let mut round = std::pin::pin!(pump.round());
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            outcome = &mut round => outcome?,
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// A file with something new in it.
+struct NewFile {
+    mixes: Vec<FuelMix>,
+    hash: Option<[u8; 32]>,
+}
+
+fn minutes_of_day(now: Timestamp) -> u32 {
+    eastern::wall_clock(now).0.time().num_seconds_from_midnight() / 60
+}
+
+/// The error with its causes, on one line.
+fn in_full(error: impl Into<anyhow::Error>) -> String {
+    format!("{:#}", error.into())
+}
+
+/// One feed's pump.
+struct Pump {
+    config: PumpConfig,
+    source: Source,
+    publisher: Publisher,
+    store: Arc<dyn History>,
+    clock: Arc<dyn Clock>,
+    published: Published,
+    origin: OriginLock,
+    /// Hash of each day's file when it was last read whole.
+    seen: BTreeMap<NaiveDate, [u8; 32]>,
+    /// When each day was last asked for.
+    asked: BTreeMap<NaiveDate, Timestamp>,
+    facts: FeedFacts,
+    last_mix: Option<FuelMix>,
+    said: Option<FeedStatus>,
+}
+
+impl Pump {
+    fn new(
+        config: PumpConfig,
+        source: Source,
+        publisher: Publisher,
+        store: Arc<dyn History>,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
+        let mut published = Published::default();
+        let all = Timestamp::UNIX_EPOCH..Timestamp::MAX_UTC;
+        for Record { ts, value } in
+            store.range(&PUBLISHED, all).context("read what was published")?
+        {
+            let fingerprint =
+                value.as_slice().try_into().map(u64::from_be_bytes).unwrap_or_default();
+            published.record(ts, fingerprint);
+        }
+        let facts = FeedFacts { newest: published.newest(), ..FeedFacts::default() };
+        let origin = OriginLock::open(Arc::clone(&store))?;
+        Ok(Self {
+            config,
+            source,
+            publisher,
+            store,
+            clock,
+            published,
+            origin,
+            seen: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            facts,
+            last_mix: None,
+            said: None,
+        })
+    }
+
+    /// One look at every day that can have changed.
+    async fn round(&mut self) -> anyhow::Result<()> {
+        let now = self.source.now(self.clock.now());
+        // All days together, so that only the newest of all is retained; of an instant that is in two
+        // files the later file knows more.
+        let mut mixes: BTreeMap<Timestamp, FuelMix> = BTreeMap::new();
+        let mut hashes = Vec::new();
+        for day in self.days(now) {
+            let Some(file) = self.fetch(day, now).await else { continue };
+            mixes.extend(file.mixes.into_iter().map(|mix| (mix.ts, mix)));
+            hashes.extend(file.hash.map(|hash| (day, hash)));
+        }
+        self.source.forget_archive();
+        let mixes: Vec<FuelMix> = mixes.into_values().collect();
+        let now = self.source.now(self.clock.now());
+        let Changes { changes, held_back } = self.published.changes(&mixes, now);
+        if !held_back {
+            self.seen.extend(hashes);
+        }
+        if changes.len() > 1 {
+            info!(instants = changes.len(), from = %changes[0].mix.ts, "catching up");
+        }
+        for batch in changes.chunks(SYNC_EVERY) {
+            for change in batch {
+                self.publish(change).await?;
+            }
+            self.sync().await?;
+        }
+        let now = self.source.now(self.clock.now());
+        self.published.forget_before(now - LONGEST_CATCH_UP);
+        self.say_how_fresh(now);
+        Ok(())
+    }
+
+    /// The Eastern days to look at: on a first start yesterday and today; after a pause every day since
+    /// the last published instant; in regular service today, and yesterday while it can still gain rows
+    /// and every quarter of an hour for corrections.
+    fn days(&self, now: Timestamp) -> Vec<NaiveDate> {
+        let today = eastern::day_of(now);
+        let yesterday = today.pred_opt().unwrap_or(today);
+        let last = self
+            .published
+            .newest()
+            .map_or(yesterday, |newest| eastern::day_of(newest.max(now - LONGEST_CATCH_UP)));
+        let mut days: Vec<NaiveDate> =
+            last.min(yesterday).iter_days().take_while(|day| *day <= today).collect();
+        days.retain(|day| {
+            let in_play = *day == today || now - eastern::midnight(today) < TimeDelta::minutes(60);
+            let asked = self.asked.get(day);
+            in_play || asked.is_none_or(|asked| RECHECK_YESTERDAY <= now - *asked || now < *asked)
+        });
+        days
+    }
+
+    /// The day's instants when its file is new; `None` when it is not, or cannot be had.
+    async fn fetch(&mut self, day: NaiveDate, now: Timestamp) -> Option<NewFile> {
+        let today = eastern::day_of(now);
+        let polls = |outcome: &'static str| {
+            counter!("ny_power_polls_total", "feed" => FEED, "outcome" => outcome).increment(1);
+        };
+        let fetched = match self.source.day(day, day < today, self.clock.now()).await {
+            Ok(fetched) => fetched,
+            Err(error) => {
+                polls(error.kind());
+                // The new day's file appears 10 to 20 minutes after Eastern midnight.
+                let too_early = error.is_not_found()
+                    && day == today
+                    && now - eastern::midnight(today) < TimeDelta::minutes(30);
+                if too_early {
+                    debug!(%day, "the file of the new day is not there yet");
+                } else {
+                    self.failed(&in_full(error));
+                }
+                return None;
+            }
+        };
+        if let Err(error) = self.origin.check(fetched.origin) {
+            polls("foreign");
+            self.failed(&in_full(error));
+            return None;
+        }
+        self.asked.insert(day, now);
+        if fetched.hash.is_some() && self.seen.get(&day) == fetched.hash.as_ref() {
+            polls("unchanged");
+            self.recovered();
+            return None;
+        }
+        match fuel_mix::parse(&fetched.file) {
+            Ok(file) => {
+                polls("new");
+                for oddity in &file.oddities {
+                    counter!("ny_power_oddities_total", "feed" => FEED, "kind" => oddity.kind.name()).increment(1);
+                    debug!(%day, %oddity, "odd row");
+                }
+                if !file.oddities.is_empty() {
+                    warn!(%day, oddities = file.oddities.len(), first = %file.oddities[0], "file is odd");
+                }
+                self.recovered();
+                Some(NewFile { mixes: file.mixes, hash: fetched.hash })
+            }
+            Err(error) => {
+                polls("unreadable");
+                self.failed(&format!("{day}: {}", in_full(error)));
+                None
+            }
+        }
+    }
+
+    /// Logged when it begins, not each minute; the metric counts each.
+    fn failed(&mut self, reason: &str) {
+        if self.facts.failure.as_deref() != Some(reason) {
+            warn!(reason, "cannot read NYISO's fuel mix; the last good state stays");
+        }
+        self.facts.failure = Some(reason.to_owned());
+    }
+
+    fn recovered(&mut self) {
+        if self.facts.failure.take().is_some() {
+            info!("NYISO's fuel mix can be read again");
+        }
+    }
+
+    /// Publishes one instant and notes it when the broker has it.
+    async fn publish(&mut self, change: &Change) -> anyhow::Result<()> {
+        let origin = self.origin.get();
+        let mix = Mix::new(&change.mix, change.interval_s, change.revised, origin);
+        let topic = |topic: Topic| self.config.root.topic(&topic);
+        let publication = |name: String, payload: Vec<u8>| {
+            if change.newest {
+                Publication::event(name, payload)
+            } else {
+                Publication::catch_up(name, payload)
+            }
+        };
+        // The mix first: intensity waits for nothing else.
+        let delivery = self.publisher.publish(publication(topic(Topic::Mix), mix.to_json()));
+        if self.config.fuel_topics {
+            for (fuel, power) in change.mix.fuels() {
+                let reading = FuelReading {
+                    ts: mix.ts,
+                    value: power.value(),
+                    units: MEGAWATTS.to_owned(),
+                    origin,
+                };
+                self.publisher
+                    .send(publication(topic(Topic::FuelReading(fuel)), reading.to_json()));
+            }
+        }
+        if change.newest {
+            let updated = Updated { ts: mix.ts, origin };
+            self.publisher
+                .send(Publication::event(topic(Topic::FuelMixUpdated), updated.to_json()));
+        }
+        if let Err(error) = delivery.await {
+            // Not noted, so the next look at the file brings it again.
+            warn!(ts = %mix.ts, %error, "an instant was not delivered");
+            self.seen.clear();
+            return Ok(());
+        }
+        let value = fingerprint(&change.mix);
+        self.published.record(mix.ts, value);
+        self.store
+            .put(&PUBLISHED, mix.ts, &value.to_be_bytes())
+            .context("note what was published")?;
+        counter!("ny_power_instants_total", "feed" => FEED, "revised" => if change.revised { "true" } else { "false" })
+            .increment(1);
+        if !mix.complete {
+            warn!(ts = %mix.ts, fuels = mix.fuels.len(), "instant is incomplete");
+        }
+        if change.newest {
+            self.note_newest(change.mix.clone());
+        }
+        Ok(())
+    }
+
+    async fn sync(&self) -> anyhow::Result<()> {
+        let store = Arc::clone(&self.store);
+        tokio::task::spawn_blocking(move || store.sync())
+            .await?
+            .context("make durable what was published")
+    }
+
+    fn note_newest(&mut self, mix: FuelMix) {
+        let same = self.last_mix.as_ref().filter(|last| last.same_values(&mix)).map(|last| last.ts);
+        self.facts.frozen_since = same.map(|last| self.facts.frozen_since.unwrap_or(last));
+        self.facts.newest = Some(mix.ts);
+        gauge!("ny_power_newest_timestamp_seconds", "feed" => FEED).set(mix.ts.timestamp() as f64);
+        self.last_mix = Some(mix);
+    }
+
+    /// Publishes `status/feed/fuel-mix` when it says something new, and every five minutes.
+    fn say_how_fresh(&mut self, now: Timestamp) {
+        if let Some(newest) = self.facts.newest {
+            gauge!("ny_power_feed_age_seconds", "feed" => FEED)
+                .set((now - newest).num_seconds() as f64);
+        }
+        let (state, reason) = feed_state(&self.facts, now, minutes_of_day(now));
+        let status = FeedStatus {
+            newest: self.facts.newest,
+            checked: now,
+            state,
+            reason,
+            origin: self.origin.get(),
+        };
+        let same = self.said.as_ref().is_some_and(|said| {
+            said.newest == status.newest
+                && said.state == status.state
+                && now - said.checked < STATUS_EVERY
+        });
+        if !same {
+            let topic = self.config.root.topic(&Topic::FeedStatus(FEED.to_owned()));
+            self.publisher.send(Publication::snapshot(topic, status.to_json()));
+            self.said = Some(status);
+        }
+    }
+}
