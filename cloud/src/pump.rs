@@ -7,8 +7,9 @@
 //!              status/feed/fuel-mix
 //! ```
 //!
-//! An instant is noted in the store when the broker has acknowledged it, so a restart skips nothing; and
-//! before the next one is sent, so a restart repeats at most the one that was in flight when it was killed.
+//! An instant is noted in the store when the broker has acknowledged it, so a restart skips nothing; and a
+//! stop waits for that, so a restart repeats nothing. A kill -9 or a power cut may repeat what was not durable
+//! yet: one instant in regular service, [`SYNC_EVERY`] in a catch-up.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use domain::wire::{FeedStatus, FuelReading, MEGAWATTS, Mix, Root, Topic, Updated
 use metrics::{counter, gauge};
 use nyiso::{eastern, fuel_mix};
 use rand::RngExt;
+use service::backoff::Backoff;
 use service::clock::Clock;
 use service::history::{History, Record, Retention, Series};
 use service::mqtt::{Publication, Publisher};
@@ -41,6 +43,9 @@ const LONGEST_CATCH_UP: TimeDelta = TimeDelta::days(45);
 
 /// A closed day is looked at again this often: NYISO corrects in place, silently.
 const RECHECK_YESTERDAY: TimeDelta = TimeDelta::minutes(15);
+
+/// While NYISO fails, looks are further and further apart, up to this many intervals.
+const SLOWEST: u32 = 5;
 
 /// Said at least this often, so that a reader can tell a quiet feed from a dead pump.
 const STATUS_EVERY: TimeDelta = TimeDelta::minutes(5);
@@ -75,13 +80,17 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let mut pump = Pump::new(config, source, publisher, store, clock)?;
+    let interval = pump.config.poll_interval;
+    let mut backoff = Backoff::new(interval, interval * SLOWEST);
     loop {
-        let pause = pump.config.poll_interval.mul_f64(rand::rng().random_range(0.9..1.1));
-        let mut round = std::pin::pin!(pump.round());
-        tokio::select! {
-            () = shutdown.cancelled() => return Ok(()),
-            outcome = &mut round => outcome?,
-        }
+        pump.round(&shutdown).await?;
+        let pause = if pump.facts.failure.is_some() {
+            let asked = pump.retry_after.take().unwrap_or_default();
+            backoff.next().unwrap_or(interval).max(asked)
+        } else {
+            backoff.reset();
+            interval.mul_f64(rand::rng().random_range(0.9..1.1))
+        };
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
             () = tokio::time::sleep(pause) => {}
@@ -119,7 +128,10 @@ struct Pump {
     asked: BTreeMap<NaiveDate, Timestamp>,
     facts: FeedFacts,
     last_mix: Option<FuelMix>,
-    said: Option<FeedStatus>,
+    /// What was said last of the feed, and the failure behind it.
+    said: Option<(FeedStatus, Option<String>)>,
+    /// How long the server asked to be left alone.
+    retry_after: Option<Duration>,
 }
 
 impl Pump {
@@ -154,18 +166,26 @@ impl Pump {
             facts,
             last_mix: None,
             said: None,
+            retry_after: None,
         })
     }
 
     /// One look at every day that can have changed.
-    async fn round(&mut self) -> anyhow::Result<()> {
+    ///
+    /// A wish to stop cuts the looking short, but not an instant on its way: it is noted first, so that the
+    /// next start does not send it again.
+    async fn round(&mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
         let now = self.source.now(self.clock.now());
         // All days together, so that only the newest of all is retained; of an instant that is in two
         // files the later file knows more.
         let mut mixes: BTreeMap<Timestamp, FuelMix> = BTreeMap::new();
         let mut hashes = Vec::new();
         for day in self.days(now) {
-            let Some(file) = self.fetch(day, now).await else { continue };
+            let file = tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                file = self.fetch(day, now) => file,
+            };
+            let Some(file) = file else { continue };
             mixes.extend(file.mixes.into_iter().map(|mix| (mix.ts, mix)));
             hashes.extend(file.hash.map(|hash| (day, hash)));
         }
@@ -180,7 +200,7 @@ impl Pump {
             info!(instants = changes.len(), from = %changes[0].mix.ts, "catching up");
         }
         for batch in changes.chunks(SYNC_EVERY) {
-            for change in batch {
+            for change in batch.iter().take_while(|_| !shutdown.is_cancelled()) {
                 self.publish(change).await?;
             }
             self.sync().await?;
@@ -228,6 +248,7 @@ impl Pump {
                 if too_early {
                     debug!(%day, "the file of the new day is not there yet");
                 } else {
+                    self.retry_after = error.retry_after();
                     self.failed(&in_full(error));
                 }
                 return None;
@@ -361,15 +382,16 @@ impl Pump {
             reason,
             origin: self.origin.get(),
         };
-        let same = self.said.as_ref().is_some_and(|said| {
-            said.newest == status.newest
+        let same = self.said.as_ref().is_some_and(|(said, failure)| {
+            *failure == self.facts.failure
+                && said.newest == status.newest
                 && said.state == status.state
                 && now - said.checked < STATUS_EVERY
         });
         if !same {
             let topic = self.config.root.topic(&Topic::FeedStatus(FEED.to_owned()));
             self.publisher.send(Publication::snapshot(topic, status.to_json()));
-            self.said = Some(status);
+            self.said = Some((status, self.facts.failure.clone()));
         }
     }
 }

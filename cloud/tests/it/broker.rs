@@ -21,35 +21,35 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Somebody who may write below the root.
-const PUMP: Login<'static> = Some(("pump", "hunter2"));
+pub const PUMP: Login<'static> = Some(("pump", "hunter2"));
 
 /// A broker as in production: anybody reads `ny-power/#`, the pump writes there.
-enum Bench {
+pub enum Bench {
     Embedded(Embedded),
     Mosquitto(Mosquitto),
 }
 
 /// The embedded broker, as a process that can be stopped, killed and started again.
-struct Embedded {
+pub struct Embedded {
     addr: SocketAddr,
     dir: TempDir,
     running: Option<(CancellationToken, JoinHandle<()>)>,
 }
 
 impl Bench {
-    async fn embedded() -> Option<Self> {
+    pub async fn embedded() -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let mut embedded = Embedded { addr: testkit::free_addr(), dir, running: None };
         embedded.start().await;
         Some(Self::Embedded(embedded))
     }
 
-    async fn mosquitto() -> Option<Self> {
+    pub async fn mosquitto() -> Option<Self> {
         let config = MosquittoConfig::public("ny-power", &[("pump", "hunter2")]);
         Mosquitto::start(&config).map(Self::Mosquitto)
     }
 
-    fn addr(&self) -> SocketAddr {
+    pub fn addr(&self) -> SocketAddr {
         match self {
             Self::Embedded(embedded) => embedded.addr,
             Self::Mosquitto(mosquitto) => mosquitto.addr(),
@@ -64,14 +64,14 @@ impl Bench {
     }
 
     /// As `kill -9`.
-    async fn kill(&mut self) {
+    pub async fn kill(&mut self) {
         match self {
             Self::Embedded(embedded) => embedded.kill().await,
             Self::Mosquitto(mosquitto) => mosquitto.kill(),
         }
     }
 
-    async fn start_again(&mut self) {
+    pub async fn start_again(&mut self) {
         match self {
             Self::Embedded(embedded) => embedded.start().await,
             Self::Mosquitto(mosquitto) => mosquitto.start_again(),
@@ -79,7 +79,7 @@ impl Bench {
     }
 
     /// Of a stopped broker: all that it would remember.
-    fn forget(&mut self) {
+    pub fn forget(&mut self) {
         match self {
             Self::Embedded(embedded) => std::fs::remove_dir_all(embedded.broker_dir()).unwrap(),
             Self::Mosquitto(mosquitto) => mosquitto.forget(),

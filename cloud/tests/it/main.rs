@@ -5,3 +5,4 @@
 mod broker;
 mod inspect;
 mod replay;
+mod stream;

@@ -1,0 +1,115 @@
+//! Mixes in, intensities out, with their place in the week.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use domain::wire::{Mix, Origin};
+use testkit::PATIENCE;
+
+use super::rig::{NOON, Rig, about, at, json, mix, text, with_both_brokers};
+use crate::broker::{Bench, PUMP};
+
+const NOW: &str = "ny-power/computed/co2";
+const DAY: &str = "ny-power/archive/co2/24h";
+const QUIET: Duration = Duration::from_millis(600);
+
+with_both_brokers!(
+    a_reading_travels_from_file_to_intensity,
+    a_restart_goes_on_from_its_store,
+    a_correction_travels_on,
+);
+
+async fn a_reading_travels_from_file_to_intensity(bench: Bench) {
+    let rig = Rig::new(bench, NOON).await;
+    let (co2, _archive) = rig.co2();
+    let pump = rig.pump();
+    let mut all = rig.subscriber("ny-power/#").await;
+    rig.push(15, 300.0, 0.0);
+    let newest = rig.push(10, 300.0, 600.0);
+    let now = about(&mut all, NOW, newest).await;
+    // 100 MW each of dual fuel (435), other fossil (750), other renewables (550) and three clean ones, and
+    // 300 MW of gas (395): 292 kg over 800 MW; with 600 MW of wind over 1,400 MW.
+    let grams = (100.0 * (435.0 + 750.0 + 550.0) + 300.0 * 395.0) / 1400.0;
+    assert!((now["value"].as_f64().unwrap() - grams).abs() < 1e-9, "{now}");
+    assert_eq!((&now["units"], &now["factor_set"]), (&"g / kWh".into(), &"ny-2026.1".into()));
+    assert_eq!((&now["complete"], &now["origin"]), (&true.into(), &"generated".into()));
+    assert_eq!(now["verdict"], serde_json::Value::Null, "ten minutes of history give no verdict");
+    assert!(now["percentile_hours"].as_f64().unwrap() < 1.0);
+    let day = loop {
+        let day = json(&all.next(DAY, PATIENCE).await);
+        if day["ts"].as_array().unwrap().len() == 2 {
+            break day;
+        }
+    };
+    assert_eq!(day["ts"][1], text(newest));
+    assert_eq!(day["values"].as_array().unwrap().len(), 2);
+    pump.stop().await;
+    co2.stop().await;
+}
+
+async fn a_restart_goes_on_from_its_store(bench: Bench) {
+    let rig = Rig::new(bench, NOON).await;
+    let (co2, archive) = rig.co2();
+    let week: Vec<Mix> = (0..7 * 24 * 12)
+        .map(|index| {
+            let ts = at(NOON) - TimeDelta::minutes(30 + index * 5);
+            Mix::new(&mix(ts, 300.0, (index % 100) as f64 * 5.0), 300, false, Origin::Generated)
+        })
+        .collect();
+    archive.send(week).await.unwrap();
+    let mut all = rig.subscriber("ny-power/#").await;
+    all.next(DAY, PATIENCE).await;
+    co2.stop().await;
+    let (co2, _archive) = rig.co2();
+    let pump = rig.pump();
+    let newest = rig.push(10, 300.0, 480.0);
+    let now = about(&mut all, NOW, newest).await;
+    assert!(now["percentile_hours"].as_f64().unwrap() > 167.0, "{now}");
+    assert_eq!(now["verdict"], "clean");
+    pump.stop().await;
+    co2.stop().await;
+}
+
+async fn a_correction_travels_on(bench: Bench) {
+    let rig = Rig::new(bench, NOON).await;
+    let (co2, _archive) = rig.co2();
+    let pump = rig.pump();
+    let mut all = rig.subscriber("ny-power/#").await;
+    let old = rig.push(15, 300.0, 0.0);
+    let new = rig.push(10, 300.0, 0.0);
+    about(&mut all, NOW, new).await;
+    rig.push(15, 900.0, 0.0);
+    let revised = about(&mut all, NOW, old).await;
+    assert_eq!(revised["revised"], true);
+    let retained = rig.subscriber(NOW).await.next(NOW, PATIENCE).await;
+    assert_eq!(json(&retained)["ts"], text(new), "a correction of the past is not retained");
+    pump.stop().await;
+    co2.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_mix_is_dropped_and_the_next_one_counts() {
+    let rig = Rig::new(Bench::embedded().await.unwrap(), NOON).await;
+    let (co2, _archive) = rig.co2();
+    let mut all = rig.subscriber("ny-power/computed/#").await;
+    let publish = async |payload: &str| {
+        testkit::publish(rig.bench.addr(), PUMP, "ny-power/upstream/mix", payload, false).await;
+    };
+    let good = |minutes: i64, origin| {
+        let ts = at(NOON) + TimeDelta::minutes(minutes);
+        String::from_utf8(Mix::new(&mix(ts, 300.0, 0.0), 300, false, origin).to_json()).unwrap()
+    };
+    publish("<html>").await;
+    publish(&good(0, Origin::Nyiso).replace("300.0", "9e9")).await;
+    publish(&good(5, Origin::Nyiso)).await;
+    // Made-up data never enter a live history.
+    publish(&good(10, Origin::Generated)).await;
+    publish(&good(15, Origin::Nyiso)).await;
+    let readings = all.all(QUIET).await;
+    let stamps: Vec<_> = readings.iter().map(|reading| json(reading)["ts"].clone()).collect();
+    assert_eq!(
+        stamps,
+        [text(at(NOON) + TimeDelta::minutes(5)), text(at(NOON) + TimeDelta::minutes(15))]
+    );
+    co2.stop().await;
+}
