@@ -6,3 +6,4 @@ mod broker;
 mod inspect;
 mod replay;
 mod stream;
+mod web;

@@ -145,6 +145,15 @@ impl Filter {
         }
         self.framer.push(bytes);
         while self.stage != Stage::Over {
+            // What does not begin like CONNECT never will: no need to wait for the rest of it.
+            if self.stage == Stage::Opening
+                && let Some(first) = self.framer.peek()
+                && first >> 4 != kind::CONNECT
+            {
+                actions.push(Action::Refuse(Refusal::OutOfTurn(first >> 4)));
+                self.stage = Stage::Over;
+                break;
+            }
             let outcome = match self.framer.next() {
                 Ok(Some(packet)) => self.packet(&packet, &mut actions),
                 Ok(None) => break,

@@ -88,6 +88,11 @@ impl Framer {
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// The first byte of the packet that comes next.
+    pub fn peek(&self) -> Option<u8> {
+        self.buffer.first().copied()
+    }
+
     /// The next whole packet; `None` until there is one.
     ///
     /// # Errors

@@ -1,0 +1,147 @@
+//! The web service over real sockets.
+
+mod api;
+mod assets;
+mod bridge;
+mod limits;
+mod pages;
+mod schemas;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use reqwest::{Client, Method, Response};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use cloud::web::{Retained, WebConfig, WebState};
+use domain::Timestamp;
+use domain::wire::Root;
+
+/// 6:12 PM Eastern, a Tuesday.
+const NOW: &str = "2026-03-10T22:12:00Z";
+
+pub const CARBON_NOW: &str = concat!(
+    r#"{"ts":"2026-03-10T22:00:00Z","value":208.4,"units":"g / kWh","life_cycle":271.0,"#,
+    r#""verdict":"clean","percentile_7d":24.0,"percentile_hours":168.0,"p33":190.0,"p67":246.0,"#,
+    r#""min_7d":168.0,"max_7d":334.0,"factor_set":"ny-2026.1","complete":true,"revised":false,"#,
+    r#""origin":"nyiso"}"#
+);
+
+pub const MIX: &str = concat!(
+    r#"{"ts":"2026-03-10T22:00:00Z","interval_s":300,"units":"MW","fuels":{"Dual Fuel":2282.0,"#,
+    r#""Hydro":2814.0,"Natural Gas":3310.0,"Nuclear":5413.0,"Other Fossil Fuels":0.0,"#,
+    r#""Other Renewables":237.0,"Wind":258.0},"complete":true,"revised":false,"origin":"nyiso"}"#
+);
+
+/// A series of `count` values `step_s` apart, the last one at 6:00 PM Eastern.
+pub fn series(count: i64, step_s: i64) -> String {
+    let end = "2026-03-10T22:00:00Z".parse::<Timestamp>().unwrap();
+    let ts = |index: i64| end - chrono::TimeDelta::seconds((count - 1 - index) * step_s);
+    let times: Vec<_> = (0..count).map(|index| format!("{:?}", ts(index).to_rfc3339())).collect();
+    let values: Vec<_> = (0..count).map(|index| format!("{}", 200 + index % 50)).collect();
+    format!(
+        r#"{{"units":"g / kWh","ts":[{}],"values":[{}],"factor_set":"ny-2026.1","origin":"nyiso"}}"#,
+        times.join(","),
+        values.join(",")
+    )
+}
+
+/// A running web service.
+pub struct Site {
+    pub retained: Arc<Retained>,
+    pub addr: SocketAddr,
+    clock: Arc<Mutex<Timestamp>>,
+    client: Client,
+    shutdown: CancellationToken,
+    running: Option<JoinHandle<std::io::Result<()>>>,
+}
+
+impl Site {
+    /// With a broker that nobody asks for.
+    pub async fn start() -> Self {
+        Self::with(WebConfig::new("127.0.0.1:1")).await
+    }
+
+    pub async fn with(config: WebConfig) -> Self {
+        let retained = Arc::new(Retained::new(Root::default()));
+        let clock = Arc::new(Mutex::new(NOW.parse().unwrap()));
+        let hand = Arc::clone(&clock);
+        let config = WebConfig { build: "build-1".to_owned(), ..config };
+        let state = WebState::new(
+            config,
+            Arc::clone(&retained),
+            Arc::new(move || *hand.lock().unwrap()),
+            Some(Arc::new(|| "ny_power_test 1\n".to_owned())),
+        );
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let shutdown = CancellationToken::new();
+        let running = tokio::spawn(cloud::web::run(listener, state, shutdown.clone()));
+        // Another test of this process may have been first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client =
+            Client::builder().no_proxy().timeout(testkit::PATIENCE).no_gzip().build().unwrap();
+        Self { retained, addr, clock, client, shutdown, running: Some(running) }
+    }
+
+    /// With everything known.
+    pub async fn full() -> Self {
+        let site = Self::start().await;
+        site.retained.set_broker_up(true);
+        for (topic, payload) in [
+            ("computed/co2", CARBON_NOW.to_owned()),
+            ("upstream/mix", MIX.to_owned()),
+            ("archive/co2/24h", series(288, 300)),
+            ("archive/co2/7d", series(672, 900)),
+        ] {
+            site.accept(topic, &payload);
+        }
+        site
+    }
+
+    #[track_caller]
+    pub fn accept(&self, topic: &str, payload: &str) {
+        self.retained.accept(&format!("ny-power/{topic}"), payload.as_bytes()).unwrap();
+    }
+
+    pub fn set_clock(&self, now: &str) {
+        *self.clock.lock().unwrap() = now.parse().unwrap();
+    }
+
+    pub async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Response {
+        let mut request = self.client.request(method, format!("http://{}{path}", self.addr));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.unwrap()
+    }
+
+    pub async fn get(&self, path: &str) -> Response {
+        self.ask(Method::GET, path, &[]).await
+    }
+
+    pub async fn text(&self, path: &str) -> String {
+        self.get(path).await.text().await.unwrap()
+    }
+
+    /// Stops the service, and fails when that takes longer than its grace period.
+    pub async fn stop(mut self) {
+        self.shutdown.cancel();
+        let running = self.running.take().unwrap();
+        tokio::time::timeout(Duration::from_secs(4), running).await.unwrap().unwrap().unwrap();
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+/// The value of a header, empty without one.
+pub fn header<'a>(response: &'a Response, name: &str) -> &'a str {
+    response.headers().get(name).map_or("", |value| value.to_str().unwrap())
+}
