@@ -8,7 +8,7 @@ import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 
 import { chromium } from "../cloud/tests/browser/browser.mjs";
-import { publishAll } from "../cloud/tests/browser/data.mjs";
+import { publishAll, standing, step } from "../cloud/tests/browser/data.mjs";
 import { Broker, Web } from "../cloud/tests/browser/server.mjs";
 
 const { values } = parseArgs({
@@ -19,6 +19,7 @@ const { values } = parseArgs({
     size: { type: "string", default: "1280x800" },
     scheme: { type: "string", default: "light" },
     origin: { type: "string", default: "generated" },
+    age: { type: "string", default: "0" },
     full: { type: "boolean", default: false },
   },
 });
@@ -32,7 +33,8 @@ let url = values.url;
 if (!url) {
   broker = await Broker.start();
   web = await Web.start(broker.address);
-  await publishAll(broker, { origin: values.origin });
+  const ts = step() - Number(values.age) * 60_000;
+  await publishAll(broker, { ts, origin: values.origin, changes: standing(ts) });
   await web.ready();
   url = web.url;
 }

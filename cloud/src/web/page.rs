@@ -85,7 +85,7 @@ impl Pages {
         let data = json_for_script(&self.data(&snapshot, root, now));
         let hint = self.subscribe_hint(root);
         let hidden = |hide: bool| if hide { "hidden" } else { "" };
-        let fillings: [Filling<'_>; 32] = [
+        let fillings: [Filling<'_>; 33] = [
             ("style", ASSETS.style),
             ("assets", &ASSETS.prefix),
             ("build", &self.build),
@@ -118,6 +118,7 @@ impl Pages {
             ("mix_rows", &view.mix_rows),
             ("mix_total", &view.mix_total),
             ("hour_rows", &view.hour_rows),
+            ("table_hidden", hidden(view.hour_rows.is_empty())),
         ];
         let template = match name {
             Name::Index => &INDEX,

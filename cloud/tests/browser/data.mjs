@@ -12,8 +12,19 @@ export const iso = (ms) => new Date(ms).toISOString().replace(".000Z", "Z");
 export const grams = (ms) => {
   const hour = (ms / 3_600_000 - 5) % 24;
   const daily = 226 + 26 * Math.sin(((hour - 10) / 12) * Math.PI) + 15 * Math.sin(((hour - 5.5) / 6) * Math.PI);
-  const ripple = 3.2 * Math.sin(ms / 1_100_000) + 1.8 * Math.sin(ms / 420_000);
-  return Math.round((daily + ripple) * 10) / 10;
+  // Units start, stop and ramp: slow wander and a little noise, the same on every run of a moment.
+  const noise = (/** @type {number} */ x) => {
+    const sine = Math.sin(x * 12.9898) * 43_758.5453;
+    return 2 * (sine - Math.floor(sine)) - 1;
+  };
+  const smooth = (/** @type {number} */ x) => {
+    const at = Math.floor(x);
+    const rest = x - at;
+    const ease = rest * rest * (3 - 2 * rest);
+    return noise(at) * (1 - ease) + noise(at + 1) * ease;
+  };
+  const wander = 9 * smooth(ms / 7_200_000) + 3.5 * smooth(ms / 1_500_000) + 0.9 * noise(ms / 300_000);
+  return Math.round((daily + wander) * 10) / 10;
 };
 
 /** @param {number} ts @param {object} [changes] */
@@ -22,6 +33,19 @@ export const co2 = (ts, changes = {}) => ({
   verdict: "clean", percentile_7d: 24, percentile_hours: 168, p33: 208, p67: 246, min_7d: 168, max_7d: 334,
   factor_set: "ny-2026.1", complete: true, revised: false, origin: "nyiso", ...changes,
 });
+
+/** What `co2` says of its week, as the formula has it: for pictures, where the parts should agree. @param {number} ts */
+export const standing = (ts) => {
+  const week = [];
+  for (let at = ts - 7 * 1440 * MINUTE; at < ts; at += 5 * MINUTE) week.push(grams(at));
+  week.sort((a, b) => a - b);
+  const quantile = (/** @type {number} */ share) => week[Math.round(share * (week.length - 1))];
+  const percentile = (100 * week.filter((value) => value < grams(ts)).length) / week.length;
+  return {
+    percentile_7d: percentile, verdict: percentile < 33 ? "clean" : percentile > 67 ? "dirty" : "average",
+    p33: quantile(1 / 3), p67: quantile(2 / 3), min_7d: quantile(0), max_7d: quantile(1),
+  };
+};
 
 /** @param {number} end @param {{ without?: (ts: number) => boolean, origin?: string }} [options] */
 export const series = (end, { without = () => false, origin = "nyiso" } = {}) => {

@@ -182,12 +182,15 @@ const cursor = /** @type {HTMLInputElement} */ (find("cursor"));
 const chart = /** @type {SVGElement} */ (/** @type {unknown} */ (find("chart")));
 /** @type {import("./chart.js").Layout | null} */
 let at = null;
+/** The cursor stands on the newest reading, until someone moves it. */
+let follows = true;
 
 /** @param {number} now */
 const drawDay = (now) => {
   const points = readings.points;
   const width = chart.clientWidth;
   show("chart-none", points.length === 0);
+  show("as-table", points.length > 0);
   cursor.disabled = points.length === 0;
   if (points.length === 0) {
     chart.replaceChildren();
@@ -209,7 +212,8 @@ const drawDay = (now) => {
     return;
   }
   at = layout(shown, end, bounds, width, chart.clientHeight);
-  const moment = end - (1440 - Number(cursor.value)) * MINUTE;
+  if (follows) cursor.value = String(1440 - (end - newest) / MINUTE);
+  const moment = follows ? newest : end - (1440 - Number(cursor.value)) * MINUTE;
   const current = readings.now?.value ?? shown[shown.length - 1].value;
   draw(chart, at, shown, { p33: bounds[0], p67: bounds[1], cursor: moment, current });
   const read = readout(shown, moment, now);
@@ -316,18 +320,24 @@ const schedule = () => {
   if (due === 0 && !document.hidden) due = requestAnimationFrame(drawAll);
 };
 
-cursor.addEventListener("input", schedule);
+cursor.addEventListener("input", () => {
+  follows = cursor.value === cursor.max;
+  schedule();
+});
 /** @param {PointerEvent} event */
 const point = (event) => {
   if (!at || (event.pointerType === "touch" && event.type === "pointermove" && event.buttons === 0)) return;
   const ts = at.ts(event.clientX - chart.getBoundingClientRect().left);
+  follows = false;
   cursor.value = String(1440 - (at.end - ts) / MINUTE);
   schedule();
 };
 chart.addEventListener("pointermove", point);
 chart.addEventListener("pointerdown", point);
-chart.addEventListener("pointerleave", () => {
-  cursor.value = cursor.max;
+chart.addEventListener("pointerleave", (event) => {
+  // A finger that is lifted leaves too: what it pointed at stays.
+  if (event.pointerType !== "mouse") return;
+  follows = true;
   schedule();
 });
 new ResizeObserver(schedule).observe(chart);

@@ -135,14 +135,27 @@ const grid = (at) => {
   return parts;
 };
 
-/** @param {Layout} at @param {number | null} bound @param {string} words @param {number} shift */
-const boundary = (at, bound, words, shift) => {
+/**
+ * A line at one of the week's thirds. Its name stands where the curve is farthest from it.
+ * @param {Layout} at @param {Point[]} points @param {number | null} bound @param {string} words @param {number} shift
+ */
+const boundary = (at, points, bound, words, shift) => {
   if (bound === null) return [];
   const y = at.y(bound);
-  const name = { class: "bound-name", x: LEFT + 8, y: (y + shift).toFixed(1) };
+  const room = 110;
+  /** @param {number} left */
+  const clearance = (left) => Math.min(at.height, ...points
+    .filter((point) => at.x(point.ts) > left - 8 && at.x(point.ts) < left + room)
+    .map((point) => Math.abs(at.y(point.value) - (y + shift - 4))));
+  let best = LEFT + 8;
+  for (let left = best; left + room < at.width - RIGHT; left += 24) {
+    if (clearance(left) > clearance(best) + 1) best = left;
+  }
+  // The left edge is where eyes look first: good enough there is better than best elsewhere.
+  const left = clearance(LEFT + 8) > 16 ? LEFT + 8 : best;
   return [
     element("path", { class: "bound", d: `M${LEFT} ${y.toFixed(1)}H${at.width - RIGHT}` }),
-    element("text", name, fill(words, { value: whole(bound) })),
+    element("text", { class: "bound-name", x: left, y: (y + shift).toFixed(1) }, fill(words, { value: whole(bound) })),
   ];
 };
 
@@ -155,13 +168,13 @@ export const draw = (svg, at, points, { p33, p67, cursor, current }) => {
   const newest = points[points.length - 1];
   const parts = [
     ...grid(at),
+    ...boundary(at, points, p33, EN.clean_below, 16),
+    ...boundary(at, points, p67, EN.dirty_above, -7),
     element("path", { class: "line", d: linePath(points, at.x, at.y) }),
-    ...boundary(at, p33, EN.clean_below, 16),
-    ...boundary(at, p67, EN.dirty_above, -7),
     element("circle", { class: "end", cx: at.x(newest.ts).toFixed(1), cy: at.y(newest.value).toFixed(1), r: 5 }),
   ];
   const read = readingAt(points, cursor);
-  if (cursor < at.end) {
+  if (cursor !== newest.ts) {
     const x = at.x(cursor).toFixed(1);
     parts.push(element("path", { class: "cursor-line", d: `M${x} ${TOP}V${at.height - BOTTOM}` }));
     if (read) parts.push(element("circle", { class: "cursor-dot", cx: x, cy: at.y(read.value).toFixed(1), r: 5 }));

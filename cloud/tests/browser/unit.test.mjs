@@ -1,0 +1,99 @@
+// The parts that need no browser.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+const assets = new URL("../../src/web/assets/", import.meta.url);
+const { hour, minuteOfDay, thousands, time, timeAndDay, whole } = await import(new URL("format.js", assets).href);
+const { hourlyMeans, linePath, readingAt } = await import(new URL("chart.js", assets).href);
+const { framer } = await import(new URL("mqtt.js", assets).href);
+const { Readings } = await import(new URL("readings.js", assets).href);
+const { EN, fill } = await import(new URL("words.js", assets).href);
+
+const at = (/** @type {string} */ text) => Date.parse(text);
+
+test("times of day, both one o'clocks of November, and the hour that March skips", () => {
+  for (const [ts, now, expected] of [
+    ["2026-03-10T22:00:00Z", "2026-03-10T22:12:00Z", "6:00 PM"],
+    ["2026-03-10T04:05:00Z", "2026-03-10T22:12:00Z", "12:05 AM"],
+    ["2026-03-10T03:55:00Z", "2026-03-10T22:12:00Z", "Mon 11:55 PM"],
+    ["2026-03-03T22:00:00Z", "2026-03-10T22:12:00Z", "Mar 3, 5:00 PM"],
+    ["2026-11-01T05:05:00Z", "2026-11-01T05:10:00Z", "1:05 AM EDT"],
+    ["2026-11-01T06:05:00Z", "2026-11-01T06:10:00Z", "1:05 AM EST"],
+    ["2026-11-01T07:05:00Z", "2026-11-01T07:10:00Z", "2:05 AM"],
+    ["2026-03-08T07:00:00Z", "2026-03-08T07:10:00Z", "3:00 AM"],
+  ]) assert.equal(timeAndDay(at(ts), at(now)), expected);
+  assert.equal(hour(at("2026-11-01T06:00:00Z")), "1 AM EST");
+  assert.equal(time(at("2026-03-08T06:55:00Z")), "1:55 AM");
+  assert.equal(minuteOfDay(at("2026-03-08T07:10:00Z")), 190);
+  assert.equal(minuteOfDay(at("2026-03-10T04:05:00Z")), 5);
+});
+
+test("numbers are whole, have commas, and no minus before zero", () => {
+  for (const [value, expected] of [[0, "0"], [-0.4, "0"], [999.5, "1,000"], [5413, "5,413"], [-1234, "-1,234"]]) {
+    assert.equal(thousands(value), expected);
+  }
+  assert.equal(whole(207.5), "208");
+  assert.equal(whole(-0.2), "0");
+});
+
+const minutes = (/** @type {number[]} */ ...list) => list.map((minute) => ({ ts: at("2026-03-10T22:00:00Z") + minute * 60_000, value: 200 + minute }));
+const same = (/** @type {number} */ value) => value;
+
+test("a hole in the readings is a hole in the line, and a lone reading is a dot", () => {
+  const path = linePath(minutes(0, 5, 20, 36, 60, 65), (/** @type {number} */ ts) => (ts - at("2026-03-10T22:00:00Z")) / 60_000, same);
+  assert.equal(path, "M0.0 200.0L5.0 205.0L20.0 220.0M36.0 236.0h0.1M60.0 260.0L65.0 265.0");
+});
+
+test("a moment has the reading that stands for it, and none in a hole", () => {
+  const points = minutes(0, 5, 60);
+  const read = (/** @type {number} */ minute) => readingAt(points, at("2026-03-10T22:00:00Z") + minute * 60_000)?.value;
+  assert.deepEqual([-20, -10, 0, 3, 5, 6, 44, 46, 60, 61].map(read), [undefined, 200, 200, 205, 205, undefined, undefined, 260, 260, undefined]);
+});
+
+test("hourly means weigh by duration and leave holes", () => {
+  const points = [[0, 100], [30, 100], [45, 100], [60, 200], [185, 300], [240, 300]].map(([minute, value]) => ({ ts: at("2026-03-10T22:00:00Z") + minute * 60_000, value }));
+  const means = hourlyMeans(points).map(({ start, value }) => [new Date(start).toISOString().slice(11, 16), value && Math.round(value)]);
+  assert.deepEqual(means, [["01:00", 300], ["00:00", 300], ["23:00", null], ["22:00", 133], ["21:00", 100]]);
+});
+
+test("packets come out whole however they are split or joined", () => {
+  const stream = Uint8Array.from([0xd0, 0, 0x30, 0x82, 0x01, ...new Array(130).fill(7), 0xd0, 0]);
+  for (let step = 1; step <= stream.length; step += 1) {
+    /** @type {number[][]} */
+    const seen = [];
+    const push = framer((/** @type {number} */ first, /** @type {Uint8Array} */ body) => seen.push([first, body.length]));
+    for (let i = 0; i < stream.length; i += step) push(stream.subarray(i, i + step));
+    assert.deepEqual(seen, [[0xd0, 0], [0x30, 130], [0xd0, 0]], `in pieces of ${step}`);
+  }
+  assert.throws(() => framer(() => {})(Uint8Array.from([0x30, 0xff, 0xff, 0xff, 0xff, 1])), /without end/);
+  assert.throws(() => framer(() => {})(Uint8Array.from([0x30, 0xff, 0xff, 0xff, 0x7f])), /268435455 bytes/);
+});
+
+test("readings keep the newest and drop what is not promised", (t) => {
+  t.mock.method(console, "warn", () => {});
+  const co2 = (/** @type {string} */ ts, /** @type {object} */ changes = {}) =>
+    JSON.stringify({ ts, value: 200, units: "g / kWh", factor_set: "x", complete: true, ...changes });
+  const readings = new Readings();
+  assert.equal(readings.accept("computed/co2", co2("2026-03-10T22:00:00Z")), true);
+  assert.equal(readings.accept("computed/co2", co2("2026-03-10T21:00:00Z", { value: 1 })), false);
+  for (const bad of ["<img>", "null", "{}", co2("yesterday"), co2("2026-03-10T23:00:00Z", { value: 1501 }),
+    co2("2026-03-10T23:00:00Z", { verdict: "green" }), co2("2026-03-10T23:00:00Z", { missing: "Wind" }),
+    co2("2026-03-10T23:00:00Z", { origin: "elsewhere" })]) {
+    assert.equal(readings.accept("computed/co2", bad), false, bad);
+  }
+  assert.equal(readings.now?.value, 200);
+  assert.equal(readings.accept("archive/co2/24h", '{"ts":["2026-03-10T22:00:00Z"],"values":[]}'), false);
+  assert.equal(readings.accept("upstream/mix", '{"ts":"2026-03-10T22:00:00Z","fuels":{"Wind":"1"}}'), false);
+  assert.equal(readings.accept("computed/co2", ""), true);
+  assert.equal(readings.now, null);
+});
+
+test("every sentence that the scripts ask for is there", async () => {
+  const { readFile, readdir } = await import("node:fs/promises");
+  for (const name of (await readdir(assets)).filter((name) => name.endsWith(".js"))) {
+    const script = await readFile(new URL(name, assets), "utf8");
+    for (const [, key] of script.matchAll(/\bEN\.(\w+)/g)) assert.ok(key in EN, `${name} asks for ${key}`);
+  }
+  assert.equal(fill("{a} and {b}", { a: "{b}", b: 2 }), "{b} and 2");
+});
