@@ -1,0 +1,157 @@
+//! The best plan under limits on the switch.
+
+use std::cmp::Ordering;
+
+use super::amounts::{Amounts, attainable};
+use super::cells::{Cell, Nanos, resample};
+use super::cost::{Cost, Steps};
+use super::request::Before;
+use super::result::Energy;
+use super::search::{Grid, Rules, search, states};
+
+/// Most states that the exact search may visit; beyond it the grid is made coarser. 96 hours of 5-minute
+/// slots with 8 hours of charging and a budget of 6 starts, seen from within a slot, are 3.9 million; a
+/// million takes about 5 ms on a desktop.
+const MOST_STATES: usize = 6_000_000;
+
+/// Steps of coarser grids, minutes.
+const COARSER: [i64; 8] = [5, 10, 15, 30, 60, 120, 360, 1440];
+
+/// A plan asked of the search.
+pub struct Problem<'a> {
+    pub cells: &'a [Cell],
+    /// Time to charge, forced cells among it. Fits into the cells.
+    pub need: Nanos,
+    pub min_on: Nanos,
+    pub min_off: Nanos,
+    pub start_cost: f64,
+    pub max_starts: Option<u32>,
+    /// What the switch did, and the instant until which it must go on with that.
+    pub before: Option<(Before, Nanos)>,
+    pub energy: Energy<'a>,
+}
+
+impl Problem<'_> {
+    /// Runs of the best plan: least time outside the windows, least unknown time, lowest value plus cost
+    /// of starts, late. `None` when the limits allow no plan.
+    pub fn runs(&self) -> Option<Vec<(Nanos, Nanos)>> {
+        if let Some((Before::Charging { .. }, least)) = self.before
+            && self.need <= least
+            && self.cells.iter().all(|cell| !cell.forced)
+        {
+            return Some(vec![(0, self.need)]);
+        }
+        if let Some(answer) = self.on(self.cells) {
+            return answer;
+        }
+        let until = self.cells.last().map_or(0, |cell| cell.end);
+        COARSER.iter().map(|minutes| minutes * 60_000_000_000).find_map(|step| {
+            if 100_000 < until / step { None } else { self.on(&resample(self.cells, step)) }
+        })?
+    }
+
+    /// The outer `None`: too much work on this grid.
+    fn on(&self, cells: &[Cell]) -> Option<Option<Vec<(Nanos, Nanos)>>> {
+        if cells.iter().any(|cell| cell.outside || cell.value.is_none()) {
+            self.solve::<Steps>(cells)
+        } else {
+            self.solve::<f64>(cells)
+        }
+    }
+
+    fn solve<C: Cost>(&self, cells: &[Cell]) -> Option<Option<Vec<(Nanos, Nanos)>>> {
+        let free = || cells.iter().filter(|cell| !cell.forced).map(Cell::len);
+        let forced: Nanos = cells.iter().filter(|cell| cell.forced).map(Cell::len).sum();
+        let target = self.need - forced;
+        let longest = free().max().unwrap_or(0);
+        let sums = attainable(free(), target)?;
+
+        // Whole cells may add up to the need; else one cell is used in part.
+        let parts = sums.iter().map(|sum| target - sum).filter(|part| *part < longest);
+        let parts: Vec<(Nanos, Amounts)> =
+            parts.map(|part| (part, Amounts::toward(target - part, &sums))).collect();
+        let rules = |part| Rules {
+            min_on: self.min_on.min(self.need),
+            min_off: self.min_off,
+            start_cost: self.start_cost,
+            starts: None,
+            part,
+            noise: self.noise(cells),
+        };
+        let counted = |part| Rules { starts: self.max_starts, ..rules(part) };
+        if MOST_STATES < work(cells, &parts, &rules) {
+            return None;
+        }
+
+        let grid = Grid::<C>::new(cells, self.energy);
+        let mut parts = parts;
+        // Counting starts multiplies the work, and mostly the best plan needs few.
+        let runs = self.best(&grid, &mut parts, &rules);
+        let within = |runs: &Vec<(Nanos, Nanos)>| {
+            self.max_starts.is_none_or(|most| self.starts(runs) <= most as usize)
+        };
+        if runs.as_ref().is_none_or(within) {
+            return Some(runs);
+        }
+        if MOST_STATES < work(cells, &parts, &counted) {
+            return None;
+        }
+        Some(self.best(&grid, &mut parts, &counted))
+    }
+
+    /// The best over all lengths of the part.
+    fn best<C: Cost>(
+        &self,
+        grid: &Grid<'_, C>,
+        parts: &mut [(Nanos, Amounts)],
+        rules: &dyn Fn(Nanos) -> Rules,
+    ) -> Option<Vec<(Nanos, Nanos)>> {
+        let mut best: Option<(C, Vec<(Nanos, Nanos)>)> = None;
+        for (part, amounts) in parts {
+            let rules = rules(*part);
+            let Some(found) = search(grid, &rules, amounts, self.before) else { continue };
+            let better = best.as_ref().is_none_or(|best| {
+                found.0.beats(best.0, rules.noise)
+                    || !best.0.beats(found.0, rules.noise) && later(&found.1, &best.1)
+            });
+            if better {
+                best = Some(found);
+            }
+        }
+        best.map(|(_, runs)| runs)
+    }
+
+    /// Starts of the switch: a run that is under way is none.
+    fn starts(&self, runs: &[(Nanos, Nanos)]) -> usize {
+        let under_way = matches!(self.before, Some((Before::Charging { .. }, _)))
+            && runs.first().is_some_and(|run| run.0 == 0);
+        runs.len() - usize::from(under_way)
+    }
+
+    /// Costs that differ by less differ by rounding: a few units in the last place of the largest sum.
+    fn noise(&self, cells: &[Cell]) -> f64 {
+        let largest =
+            cells.iter().filter_map(|cell| cell.value).fold(0.0, |m: f64, v| m.max(v.abs()));
+        let hours = cells.iter().map(Cell::len).sum::<Nanos>() as f64 / 3.6e12;
+        1e-12 * (largest * hours * self.energy.power_kw + self.start_cost)
+    }
+}
+
+/// States that a search over all lengths of the part visits.
+fn work(cells: &[Cell], parts: &[(Nanos, Amounts)], rules: &dyn Fn(Nanos) -> Rules) -> usize {
+    parts
+        .iter()
+        .map(|(part, amounts)| states(cells.len(), amounts.sums.len(), &rules(*part)))
+        .fold(0, usize::saturating_add)
+}
+
+/// Whether `a` charges later than `b`, seen from now on.
+fn later(a: &[(Nanos, Nanos)], b: &[(Nanos, Nanos)]) -> bool {
+    let order = |a: &(Nanos, Nanos), b: &(Nanos, Nanos)| b.0.cmp(&a.0).then(a.1.cmp(&b.1));
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| order(a, b))
+        .find(|order| order.is_ne())
+        .unwrap_or(Ordering::Equal)
+        .is_lt()
+}
