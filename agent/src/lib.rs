@@ -1,1 +1,3 @@
-//! skeleton
+//! The agent.
+
+pub mod commands;
