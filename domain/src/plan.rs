@@ -19,6 +19,7 @@ mod continuous;
 mod cost;
 mod greedy;
 mod limited;
+mod moves;
 mod objective;
 mod replan;
 mod request;
@@ -30,7 +31,7 @@ mod taper;
 use chrono::TimeDelta;
 
 use crate::Timestamp;
-use cells::{Forced, Nanos, cells, nanos};
+use cells::{Forced, Nanos, cells, cut_holes, nanos};
 use limited::Problem;
 use result::{Energy, assemble};
 
@@ -93,8 +94,9 @@ pub fn plan(
         if limits.are_off() && request.taper.is_none() {
             simple()
         } else {
+            let grid = cut_holes(cells.clone(), outlook);
             let problem = Problem {
-                cells: &cells,
+                cells: &grid,
                 need,
                 min_on: whole(limits.min_on).max(0),
                 min_off: whole(limits.min_off).max(0),

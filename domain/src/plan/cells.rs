@@ -167,6 +167,38 @@ impl Cursor<'_> {
     }
 }
 
+/// Cuts what nobody knows along the grid that the slots around it are on, so that a search on the grid may
+/// use a piece of it. Without a slot there is no grid, and cells stay whole.
+pub fn cut_holes(cells: Vec<Cell>, outlook: &Outlook) -> Vec<Cell> {
+    let shortest = |slots: &[Slot]| slots.iter().map(|slot| slot.end - slot.start).min();
+    let step = shortest(outlook.forecast()).or_else(|| shortest(outlook.history()));
+    let step = step.and_then(|step| step.num_nanoseconds()).unwrap_or(FAR);
+    let unknown: Nanos = cells.iter().filter(|c| c.value.is_none()).map(Cell::len).sum();
+    if MOST_CUTS < unknown / step {
+        return cells;
+    }
+    let mut cut = Vec::with_capacity(cells.len());
+    for (i, cell) in cells.iter().enumerate() {
+        let known = |i: usize| cells.get(i).is_some_and(|cell| cell.value.is_some());
+        let mut start = cell.start;
+        if cell.value.is_none() {
+            // From the slot before, or else back from the one after it.
+            let after_known = 0 < i && known(i - 1);
+            let first = if !after_known && known(i + 1) { cell.len() % step } else { step };
+            let mut end = cell.start.saturating_add(if first == 0 { step } else { first });
+            while end < cell.end {
+                cut.push(Cell { start, end, ..*cell });
+                (start, end) = (end, end.saturating_add(step));
+            }
+        }
+        cut.push(Cell { start, ..*cell });
+    }
+    cut
+}
+
+/// Most cells that holes are cut into.
+const MOST_CUTS: Nanos = 4096;
+
 /// The same time on steps of `step` after `now`: for grids too fine or too odd for the exact search.
 /// A step that is not known from end to end is not known.
 pub fn resample(cells: &[Cell], step: Nanos) -> Vec<Cell> {

@@ -5,9 +5,10 @@ use std::cmp::Ordering;
 use super::amounts::{Amounts, attainable};
 use super::cells::{Cell, Nanos, resample};
 use super::cost::{Cost, Steps};
+use super::moves::{Grid, Rules};
 use super::request::Before;
 use super::result::Energy;
-use super::search::{Grid, Rules, search, states};
+use super::search::{search, states};
 
 /// Most states that the exact search may visit; beyond it the grid is made coarser. 96 hours of 5-minute
 /// slots with 8 hours of charging and a budget of 6 starts, seen from within a slot, are 3.9 million; a

@@ -199,6 +199,6 @@ mod tests {
         assert_eq!(step(TimeDelta::zero()), None);
         assert_eq!(step(TimeDelta::minutes(-5)), None);
         assert_eq!(step(TimeDelta::hours(6)), Some(TimeDelta::minutes(5)));
-        assert_eq!(step(TimeDelta::hours(96)), Some(TimeDelta::hours(2)));
+        assert_eq!(step(TimeDelta::hours(96)), Some(TimeDelta::minutes(90)));
     }
 }
