@@ -3,6 +3,8 @@
 //! Read the modules in this order: what is measured ([`units`], [`fuel_mix`]), what it means for the
 //! climate ([`factors`], [`carbon`], [`week`], [`series`]), when to charge ([`plan`]) and how not to do so
 //! all at once ([`fleet`]), and what is said to the world ([`wire`]).
+//! climate ([`factors`], [`carbon`], [`week`], [`series`]), what is to come ([`forecast`]), and what is
+//! said to the world ([`wire`]).
 //!
 //! Invariants: time is always an argument; a value that exists is valid; only [`wire`] knows serde
 //! and the topics.
@@ -10,6 +12,7 @@
 pub mod carbon;
 pub mod changes;
 pub mod factors;
+pub mod forecast;
 pub mod freshness;
 pub mod fleet;
 pub mod fuel_mix;
