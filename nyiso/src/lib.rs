@@ -2,7 +2,7 @@
 //!
 //! Pure but for the HTTP client, which sits behind feature `client`. Read the modules in this order:
 //! New York's wall clock ([`eastern`]), where the files lie ([`path`]), what is in them
-//! ([`fuel_mix`], [`archive`], [`gzip`]) and what their instants say about the feed ([`survey`]).
+//! ([`fuel_mix`], [`load_forecast`], [`archive`], [`gzip`]) and what their instants say about the feed ([`survey`]).
 //!
 //! Invariants: Eastern time exists nowhere else in the product; a row that cannot be read becomes an
 //! [`fuel_mix::Oddity`] and never a number.
@@ -13,5 +13,6 @@ pub mod client;
 pub mod eastern;
 pub mod fuel_mix;
 pub mod gzip;
+pub mod load_forecast;
 pub mod path;
 pub mod survey;
