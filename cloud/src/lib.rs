@@ -5,6 +5,7 @@
 //! [`broker`] and [`up`], which put them together, and the tools beside them.
 
 pub mod backfill;
+pub mod backtest;
 pub mod broker;
 pub mod cli;
 pub mod co2;
