@@ -1,10 +1,10 @@
 //! The embedded broker: MQTT for one machine without installing one.
 //!
 //! Anybody may read `<root>/#`; users with a password and the services of this process may write
-//! ([`access`]). Bound to loopback unless told otherwise. Retained messages survive a restart; sessions
+//! (`access.rs`). Bound to loopback unless told otherwise. Retained messages survive a restart; sessions
 //! do not, and need not: agents and viewers have none, and publishers repeat what is not acknowledged.
 //!
-//! The broker itself is the crate `mqtt5`, named in [`mqtt5`] only: it has one maintainer and breaking
+//! The broker itself is the crate `mqtt5`, named in `mqtt5.rs` only: it has one maintainer and breaking
 //! changes in patch releases, so it is pinned and sits behind [`EmbeddedBroker`].
 //!
 //! An audience that one process cannot hold gets another broker by configuration: nothing else in this

@@ -1,9 +1,9 @@
 //! The MQTT session: one connection to one broker that comes back by itself.
 //!
-//! `rumqttc` is hidden in here. What it leaves to its user is done in this module:
+//! `rumqttc` is hidden in here. What it leaves to its user is done here:
 //!
 //! * *Nothing queued is lost with a session.* `rumqttc` forgets all it holds when the broker has no
-//!   session for us. We keep every publication until its PUBACK ([`outbox`]) and use a new `rumqttc`
+//!   session for us. We keep every publication until its PUBACK (`outbox.rs`) and use a new `rumqttc`
 //!   client for each attempt, so no stale packet id, collision or half-read packet outlives a connection.
 //! * *The publisher is the source of truth.* The newest payload of every retained topic is kept and
 //!   published again after every CONNACK: a broker may lose its store.

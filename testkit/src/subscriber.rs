@@ -130,7 +130,27 @@ impl Subscriber {
         }
     }
 
-    /// Every message until none has come for `quiet`.
+    /// The next `count` messages.
+    ///
+    /// # Panics
+    /// When they do not come within [`PATIENCE`], or the connection ends.
+    #[track_caller]
+    pub fn take(&mut self, count: usize) -> impl Future<Output = Vec<Received>> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let deadline = Instant::now() + PATIENCE;
+            let mut all = Vec::with_capacity(count);
+            while all.len() < count {
+                match timeout_at(deadline, self.messages.recv()).await {
+                    Ok(Some(message)) => all.push(message),
+                    _ => panic!("{caller}: {} of {count} messages: {all:#?}", all.len()),
+                }
+            }
+            all
+        }
+    }
+
+    /// Every message until none has come for `quiet`: to show that something does not come.
     pub async fn all(&mut self, quiet: Duration) -> Vec<Received> {
         let mut all = Vec::new();
         while let Ok(Some(message)) = timeout(quiet, self.messages.recv()).await {
