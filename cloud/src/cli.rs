@@ -13,7 +13,7 @@ use service::settings;
 use service::shutdown::Shutdown;
 
 use crate::config::{Config, ENV_PREFIX};
-use crate::{backfill, inspect, replay, services, up};
+use crate::{backfill, backtest, inspect, replay, services, up};
 
 /// Where the settings are looked for when `--config` names no file.
 const DEFAULT_CONFIG: &str = "/etc/ny-power/cloud.toml";
@@ -71,6 +71,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Print the intensities of NYISO files, one line per instant
     Inspect(inspect::InspectArgs),
+    /// Score the forecast against recorded files, as if it had been issued then
+    Backtest(backtest::BacktestArgs),
     /// Print the settings in force, or every mistake in them
     CheckConfig(ConfigArgs),
     /// Say whether NYISO answers; exit code 1 where it does not
@@ -99,6 +101,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Inspect(args) => inspect::run(args),
+            Command::Backtest(args) => backtest::run(&args).map(|()| ExitCode::SUCCESS),
             Command::CheckConfig(args) => check_config(&args.load()?),
             Command::CheckFeed { config, timeout } => {
                 let mut config = config.load()?;

@@ -1,10 +1,9 @@
 //! Pure rules of ny-power: no IO, no clock, no async.
 //!
-//! Read the modules in this order: what is measured ([`units`], [`fuel_mix`]), what it means for the
-//! climate ([`factors`], [`carbon`], [`week`], [`series`]), when to charge ([`plan`]) and how not to do so
-//! all at once ([`fleet`]), and what is said to the world ([`wire`]).
-//! climate ([`factors`], [`carbon`], [`week`], [`series`]), what is to come ([`forecast`]), and what is
-//! said to the world ([`wire`]).
+//! Read the modules in this order: what is measured ([`units`], [`fuel_mix`]), what is new in it
+//! ([`changes`], [`freshness`]), what it means for the climate ([`factors`], [`carbon`], [`week`], [`series`],
+//! [`stream`]), what is to come ([`forecast`]), when to charge ([`plan`]) and how not to do so all at once
+//! ([`fleet`]), and what is said to the world ([`wire`]).
 //!
 //! Invariants: time is always an argument; a value that exists is valid; only [`wire`] knows serde
 //! and the topics.
@@ -12,9 +11,9 @@
 pub mod carbon;
 pub mod changes;
 pub mod factors;
+pub mod fleet;
 pub mod forecast;
 pub mod freshness;
-pub mod fleet;
 pub mod fuel_mix;
 pub mod plan;
 pub mod series;
