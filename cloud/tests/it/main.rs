@@ -6,4 +6,5 @@ mod broker;
 mod inspect;
 mod replay;
 mod stream;
+mod up;
 mod web;
