@@ -165,6 +165,11 @@ impl Place {
         size_of(&self.dir).map_err(|error| self.error(error))
     }
 
+    /// Bytes of the store alone.
+    pub fn store_size(&self) -> Result<u64, HistoryError> {
+        size_of(&self.store()).map_err(|error| self.error(error))
+    }
+
     /// What an IO error here means to a person.
     pub fn error(&self, source: io::Error) -> HistoryError {
         let path = self.dir.clone();
@@ -250,7 +255,7 @@ pub fn remove_dir(path: &Path) -> io::Result<()> {
     }
 }
 
-pub fn size_of(dir: &Path) -> io::Result<u64> {
+fn size_of(dir: &Path) -> io::Result<u64> {
     let mut bytes = 0;
     for entry in fs::read_dir(dir)? {
         let entry = entry?;

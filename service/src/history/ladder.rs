@@ -73,16 +73,20 @@ fn climb(place: &Place, config: &SledConfig) -> Result<Opened, HistoryError> {
             attempt(place, config, &store)?.map_err(|what| HistoryError::Damaged { what })?
         }
     };
-    if new && tally.records() == 0 && expected == 0 && outcome == Outcome::Intact {
-        outcome = Outcome::New;
+    if outcome == Outcome::Intact && tally.records() == 0 {
+        // sled takes an empty or missing log without a snapshot for a store that never was.
+        if 0 < expected {
+            outcome = Outcome::StartedOver;
+        } else if new {
+            outcome = Outcome::New;
+        }
     }
 
     let mut compacted = None;
-    let before = super::files::size_of(&store).map_err(|error| place.error(error))?;
+    let before = place.store_size()?;
     if BLOAT_FLOOR.max(BLOAT_FACTOR * tally.bytes).min(config.max_bytes) < before {
         (db, tally) = compact(place, config, db, &tally)?;
-        let after = super::files::size_of(&store).map_err(|error| place.error(error))?;
-        compacted = Some((before, after));
+        compacted = Some((before, place.store_size()?));
     }
 
     // A note for next time; without it damage is only told less exactly.
@@ -124,7 +128,7 @@ pub(super) fn attempt(
 /// Copies the live records of `db` into a new store, which takes its place: sled gives no space back
 /// for deleted ones (spacejam/sled #1333). The oldest of each series stay behind when even the copy
 /// would be too large for the cap.
-fn compact(
+pub(super) fn compact(
     place: &Place,
     config: &SledConfig,
     db: Db,

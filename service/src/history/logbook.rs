@@ -47,6 +47,12 @@ pub trait Table: Send + Sync {
     /// See [`History::size_on_disk`].
     fn size_on_disk(&self) -> Result<u64, HistoryError>;
 
+    /// Told how many records there are, after a sync and at the end: something to hold the store
+    /// against when it is opened next.
+    fn note(&mut self, counts: &Counts) {
+        let _ = counts;
+    }
+
     /// Called before a write, and again when it failed: the table may put itself in order. `Some`
     /// says that it did, with its new counts, and that a failed write is worth another try.
     fn tend(&mut self, failed: Option<&HistoryError>) -> Option<Counts> {
@@ -57,15 +63,21 @@ pub trait Table: Send + Sync {
 
 /// A history over a table.
 #[derive(Debug)]
-pub struct Logbook<T> {
+pub struct Logbook<T: Table> {
     inner: RwLock<Inner<T>>,
 }
 
 #[derive(Debug)]
-struct Inner<T> {
+struct Inner<T: Table> {
     table: T,
     /// What is absent was not counted yet.
     counts: Counts,
+}
+
+impl<T: Table> Drop for Inner<T> {
+    fn drop(&mut self) {
+        self.table.note(&self.counts);
+    }
 }
 
 impl<T: Table> Logbook<T> {
@@ -263,10 +275,12 @@ impl<T: Table> History for Logbook<T> {
     fn sync(&self) -> Result<(), HistoryError> {
         let mut inner = self.lock();
         inner.tend(None);
-        let outcome = inner.table.sync();
-        if let Err(error) = &outcome {
+        let Inner { table, counts } = &mut *inner;
+        let outcome = table.sync();
+        match &outcome {
+            Ok(()) => table.note(counts),
             // For the next write's sake. This sync failed for good: what it was to save may be lost.
-            inner.tend(Some(error));
+            Err(error) => drop(inner.tend(Some(error))),
         }
         outcome
     }

@@ -1,11 +1,12 @@
 use std::fs::File;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tracing::{error, warn};
+use tracing::{debug, error, info, warn};
 
 use super::HistoryError;
-use super::files::Place;
+use super::files::{Place, write_counts};
 use super::guard::{Gone, caught, within};
 use super::ladder::{self, Opened};
 use super::logbook::{Counts, Logbook, Table, Visit};
@@ -17,24 +18,33 @@ const BACKGROUND_FLUSH: Duration = Duration::from_secs(1);
 /// The longest that a flush or a close may take; an SD card in trouble needs seconds.
 const SYNC_LIMIT: Duration = Duration::from_secs(30);
 
-/// A store that failed is opened again no more often than this.
-const REOPEN_EVERY: Duration = Duration::from_secs(10);
+/// The size on disk is looked at once in so many writes.
+const WRITES_PER_LOOK: u32 = 256;
 
 /// How a history in sled uses the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SledConfig {
     /// sled's page cache, in bytes: a target, not a bound. More buys nothing here.
     pub cache_bytes: u64,
-    /// The store is kept below this on disk, in bytes: when retention does not achieve it, the
-    /// oldest records go first. What was set aside as damaged is not counted.
+    /// The store is kept below about this on disk, in bytes: what deleted records left behind is
+    /// shed, and when that is not enough, the oldest records of each series go. While that happens
+    /// its copy comes on top. What was set aside as damaged is not counted.
     pub max_bytes: u64,
     /// The longest that opening may take before the store counts as damaged.
     pub open_limit: Duration,
+    /// After trouble that opening anew did not cure, such as a full disk, it is tried again with the
+    /// first write after this time.
+    pub retry_every: Duration,
 }
 
 impl Default for SledConfig {
     fn default() -> Self {
-        Self { cache_bytes: 4 << 20, max_bytes: 128 << 20, open_limit: Duration::from_secs(120) }
+        Self {
+            cache_bytes: 4 << 20,
+            max_bytes: 128 << 20,
+            open_limit: Duration::from_secs(120),
+            retry_every: Duration::from_secs(10),
+        }
     }
 }
 
@@ -61,7 +71,15 @@ impl SledHistory {
         let lock = place.take()?;
         let Opened { db, counts, report } = ladder::open(&place, &config)?;
         let state = State::Open(db);
-        let store = Store { place, config, state, suspect: false.into(), _lock: lock };
+        let store = Store {
+            place,
+            config,
+            state,
+            writes: 0,
+            noted: counts.clone(),
+            suspect: false.into(),
+            _lock: lock,
+        };
         Ok((Self::over(store, counts), report))
     }
 }
@@ -72,8 +90,12 @@ pub struct Store {
     place: Place,
     config: SledConfig,
     state: State,
+    /// Writes since the size on disk was looked at.
+    writes: u32,
+    /// What was noted last.
+    noted: Counts,
     /// A read met damage: put the store in order before the next write.
-    suspect: std::sync::atomic::AtomicBool,
+    suspect: AtomicBool,
     _lock: File,
 }
 
@@ -106,7 +128,7 @@ impl Store {
             Err(gone) => Err(damage(gone)),
         };
         if let Err(HistoryError::Damaged { .. }) = outcome {
-            self.suspect.store(true, std::sync::atomic::Ordering::Relaxed);
+            self.suspect.store(true, Ordering::Relaxed);
         }
         outcome
     }
@@ -133,17 +155,32 @@ impl Store {
         }
     }
 
+    /// Keeps the store below its cap.
+    fn fit(&mut self) -> Option<Counts> {
+        self.writes = 0;
+        let bytes = self.place.store_size().unwrap_or(0);
+        if bytes <= self.config.max_bytes || !matches!(self.state, State::Open(_)) {
+            return None;
+        }
+        info!(bytes, max_bytes = self.config.max_bytes, "compacting the history");
+        // Closing and opening anew compacts: the ladder does it to whatever exceeds the cap.
+        self.reopen()
+    }
+
     /// Closes and opens anew, by the ladder.
-    fn reopen(&mut self, why: String) -> Option<Counts> {
-        warn!("the history failed ({why}); opening it anew");
-        let down = State::Down { why, tried: Instant::now() };
+    fn reopen(&mut self) -> Option<Counts> {
+        let down = State::Down { why: "opening anew".to_owned(), tried: Instant::now() };
         if let State::Open(db) = std::mem::replace(&mut self.state, down) {
             close(db);
         }
         self.suspect = false.into();
         match ladder::open(&self.place, &self.config) {
             Ok(Opened { db, counts, report }) => {
-                warn!("{report}");
+                if report.is_trouble() {
+                    warn!("{report}");
+                } else {
+                    info!("{report}");
+                }
                 self.state = State::Open(db);
                 Some(counts)
             }
@@ -163,6 +200,7 @@ impl Table for Store {
     }
 
     fn insert(&mut self, key: &[u8], value: &[u8]) -> Result<bool, HistoryError> {
+        self.writes += 1;
         self.with(|db| Ok(db.insert(key, value)?.is_some()))
     }
 
@@ -186,15 +224,35 @@ impl Table for Store {
         self.place.size()
     }
 
+    fn note(&mut self, counts: &Counts) {
+        // Only for the report after a damage: a few records more or less are not worth a write.
+        let total = |counts: &Counts| counts.values().sum::<u64>();
+        let (old, new) = (total(&self.noted), total(counts));
+        if old.abs_diff(new) <= old / 64 || !matches!(self.state, State::Open(_)) {
+            return;
+        }
+        match write_counts(&self.place.store(), counts) {
+            Ok(()) => self.noted = counts.clone(),
+            Err(error) => debug!("cannot note the number of records: {error}"),
+        }
+    }
+
     fn tend(&mut self, failed: Option<&HistoryError>) -> Option<Counts> {
-        let why = match (&self.state, failed) {
-            (State::Down { why, tried }, None) if REOPEN_EVERY <= tried.elapsed() => why.clone(),
-            (State::Down { .. }, _) => return None,
-            (State::Open(_), Some(failed)) if is_trouble(failed) => failed.to_string(),
-            (State::Open(_), None) if *self.suspect.get_mut() => "a read met damage".to_owned(),
-            (State::Open(_), _) => return None,
-        };
-        self.reopen(why)
+        match (&self.state, failed) {
+            (State::Down { tried, .. }, None) if self.config.retry_every <= tried.elapsed() => {
+                self.reopen()
+            }
+            (State::Open(_), Some(failed)) if is_trouble(failed) => {
+                warn!("{failed}; opening it anew");
+                self.reopen()
+            }
+            (State::Open(_), None) if *self.suspect.get_mut() => {
+                warn!("a reader found the history damaged; opening it anew");
+                self.reopen()
+            }
+            (State::Open(_), None) if WRITES_PER_LOOK <= self.writes => self.fit(),
+            _ => None,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The history: the same promises, kept by both implementations.
 
+mod damage;
 mod rules;
 
 use std::time::Duration;
