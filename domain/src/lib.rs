@@ -4,18 +4,23 @@
 //! ([`changes`], [`freshness`]), what it means for the climate ([`factors`], [`carbon`], [`week`], [`series`],
 //! [`stream`]), what is to come ([`forecast`]), when to charge ([`plan`]) and how not to do so all at once
 //! ([`fleet`]), and what is said to the world ([`wire`]).
+//! Read the modules in this order: what is measured ([`units`], [`fuel_mix`]), what it means for the
+//! climate ([`factors`], [`carbon`], [`week`], [`series`], [`profile`]), where the
+//! contactor belongs ([`control`]), and what is said to the world ([`wire`]).
 //!
 //! Invariants: time is always an argument; a value that exists is valid; only [`wire`] knows serde
 //! and the topics.
 
 pub mod carbon;
 pub mod changes;
+pub mod control;
 pub mod factors;
 pub mod fleet;
 pub mod forecast;
 pub mod freshness;
 pub mod fuel_mix;
 pub mod plan;
+pub mod profile;
 pub mod series;
 pub mod stream;
 pub mod units;

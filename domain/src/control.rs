@@ -1,0 +1,313 @@
+//! Whether the contactor is open or closed, and why.
+//!
+//! Terms: the *contactor* is the switch that lets the car charge; a *claim* is a wish for its position,
+//! with a rank and a reason; a *hold* keeps it where it is although the winning claim wants it elsewhere.
+//!
+//! ```text
+//!                  the winning claim wants open, and
+//!                  (min on over and room in the budget, or the claim insists)
+//!          ┌───────────────────────────────────────────────────────────┐
+//!          │                                                           ▼
+//!      ┌────────┐                                                  ┌────────┐
+//!  ──> │ Closed │                                                  │  Open  │ <── found so at the start
+//!      └────────┘                                                  └────────┘
+//!          ▲                                                           │
+//!          └───────────────────────────────────────────────────────────┘
+//!                  the winning claim wants closed, and min off over
+//!
+//!  claims, highest first       wants                                  stated while
+//!  safety     starting         the position found                     data or clock unknown, grace not over
+//!  manual     by hand          the position of the hand               `manual_hold` since the hand
+//!             mode now, off    closed, open                           that mode
+//!  threshold  live reading     closed below `close_below`,            live not older than `stale_after`
+//!             else usual hour  open above `open_above`, else stays    history knows the hour
+//!  default    safe position    closed, unless configured otherwise    always
+//! ```
+//!
+//! Missing data lower the claim from live to usual to default: they never mean "off", and never 0 g.
+//! [`decide`] is pure: each cycle the caller brings the facts anew, so a lost message or a restart heals
+//! by itself.
+
+mod claim;
+mod guard;
+mod moment;
+mod plausible;
+mod signal;
+mod switches;
+mod threshold;
+
+use std::time::Duration;
+
+pub use claim::{Awaited, Claim, Claims, Priority, Reason};
+pub use guard::{Hold, Limits, Span, Urgency};
+pub use moment::{BootId, Moment};
+pub use plausible::{Implausible, LARGEST_STEP, LONGEST_FLAT, Plausibility};
+pub use signal::{Basis, Live, NoSignal, Signal};
+pub use switches::{Cause, Contactor, Switch, SwitchLog};
+pub use threshold::{Bounds, BoundsFrom, FEWEST_HOURS, Side, Threshold};
+
+use crate::Timestamp;
+use crate::units::CarbonIntensity;
+
+/// What the user wants of the agent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Charge while the grid is clean.
+    #[default]
+    Threshold,
+    /// Charge, whatever the grid.
+    Now,
+    /// Do not charge.
+    Off,
+    /// Decide as `Threshold` does and say so, but move nothing.
+    Observe,
+}
+
+impl Mode {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Threshold, Self::Now, Self::Off, Self::Observe];
+
+    /// Its word in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Threshold => "threshold",
+            Self::Now => "now",
+            Self::Off => "off",
+            Self::Observe => "observe",
+        }
+    }
+
+    /// The mode of this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.as_str() == word)
+    }
+}
+
+/// How far the wall clock can be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockTrust {
+    /// It tells the time.
+    Trusted,
+    /// Nobody set it since the machine started.
+    NotSet,
+    /// It shows a time before something that has already happened.
+    Behind {
+        /// The latest thing that is known to have happened.
+        known: Timestamp,
+    },
+}
+
+/// What the user chose.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// What the agent is for, now.
+    pub mode: Mode,
+    /// Where to start and stop.
+    pub threshold: Threshold,
+    /// What the contactor can bear.
+    pub limits: Limits,
+    /// A live reading older than this is not decided by.
+    pub stale_after: Duration,
+    /// How long a start may wait for clock and data before it goes on without.
+    pub start_grace: Duration,
+    /// How long a position that somebody chose by hand is respected.
+    pub manual_hold: Duration,
+    /// The position that holds when nothing is known.
+    pub safe: Contactor,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            mode: Mode::default(),
+            threshold: Threshold::default(),
+            limits: Limits::default(),
+            // NYISO's newest stamp is normally 10 to 15 minutes old.
+            stale_after: Duration::from_secs(30 * 60),
+            start_grace: Duration::from_secs(120),
+            manual_hold: Duration::from_secs(2 * 3600),
+            safe: Contactor::Closed,
+        }
+    }
+}
+
+/// What is, at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// Now.
+    pub at: Moment,
+    /// When the program started; of the same boot.
+    pub started: Moment,
+    /// Whether `at.wall` can be believed.
+    pub clock: ClockTrust,
+    /// Where the contactor is, read back.
+    pub position: Contactor,
+    /// How it got there.
+    pub switches: &'a SwitchLog,
+    /// What is known about the grid.
+    pub signal: Signal<'a>,
+}
+
+/// When the position will change, as far as can be told.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum NextChange {
+    /// At this time, if the reason lasts until then.
+    At(Timestamp),
+    /// About then, by the usual course of the week.
+    Likely(Timestamp),
+    /// When the grid changes sides; the usual course of the week does not tell when.
+    WithTheGrid,
+    /// When there are data to decide by.
+    WithData,
+    /// When the user says so.
+    ByUser,
+}
+
+/// What to do, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// Where the contactor belongs now.
+    pub position: Contactor,
+    /// What keeps it from where the winning claim wants it.
+    pub hold: Option<Hold>,
+    /// Who wants what; the first one won.
+    pub claims: Claims,
+    /// When `position` will change.
+    pub next: NextChange,
+}
+
+impl Decision {
+    /// The claim that won.
+    pub fn claim(&self) -> &Claim {
+        self.claims.winner()
+    }
+}
+
+/// Decides where the contactor belongs now.
+pub fn decide(facts: &Facts<'_>, settings: &Settings) -> Decision {
+    let grid = facts.signal.now(facts.at.wall, facts.clock, settings.stale_after);
+    let claims = Claims::new(
+        default_claim(settings, grid.err()),
+        [
+            starting(facts, settings, &grid),
+            by_hand(facts, settings),
+            mode(settings),
+            threshold(facts, settings, grid.ok()),
+        ]
+        .into_iter()
+        .flatten(),
+    );
+    let claim = *claims.winner();
+    let hold = if claim.wants == facts.position {
+        None
+    } else if settings.mode == Mode::Observe {
+        Some(Hold::Observing)
+    } else {
+        let urgency = claim.priority.urgency();
+        settings.limits.permit(facts.position, urgency, facts.switches, &facts.at).err()
+    };
+    let position = if hold.is_some() { facts.position } else { claim.wants };
+    let next = match hold.and_then(|hold| hold.until()) {
+        Some(until) => NextChange::At(until),
+        None => next_change(facts, &claim),
+    };
+    Decision { position, hold, claims, next }
+}
+
+/// What the ladder of [`Signal::now`] ends on.
+type Grid = Result<(CarbonIntensity, Basis, Bounds), NoSignal>;
+
+/// Until clock and data are there, a start keeps what it found: a service that restarts must not flip the
+/// relay twice. A mode that needs neither does not wait.
+fn starting(facts: &Facts<'_>, settings: &Settings, grid: &Grid) -> Option<Claim> {
+    if !matches!(settings.mode, Mode::Threshold | Mode::Observe) {
+        return None;
+    }
+    let awaited = match grid {
+        Ok((_, Basis::Live(_), _)) => return None,
+        Err(NoSignal::Clock(_)) => Awaited::Clock,
+        Ok((_, Basis::Usual { .. }, _)) | Err(_) => Awaited::Data,
+    };
+    let rest = settings.start_grace.checked_sub(facts.at.at_least_since(&facts.started))?;
+    if rest.is_zero() {
+        return None;
+    }
+    let until = facts.at.wall_in(rest);
+    Some(Claim {
+        priority: Priority::Safety,
+        wants: facts.position,
+        reason: Reason::Starting { awaited, until },
+    })
+}
+
+/// A hand at the switch is a person's wish, for a while.
+fn by_hand(facts: &Facts<'_>, settings: &Settings) -> Option<Claim> {
+    let last = facts.switches.last().filter(|last| last.cause == Cause::ByHand)?;
+    let rest = settings.manual_hold.checked_sub(facts.at.about_since(&last.at))?;
+    if rest.is_zero() {
+        return None;
+    }
+    let until = facts.at.wall_in(rest);
+    Some(Claim {
+        priority: Priority::Manual,
+        wants: last.to,
+        reason: Reason::ByHand { since: last.at.wall, until },
+    })
+}
+
+fn mode(settings: &Settings) -> Option<Claim> {
+    let (wants, reason) = match settings.mode {
+        Mode::Now => (Contactor::Closed, Reason::ModeNow),
+        Mode::Off => (Contactor::Open, Reason::ModeOff),
+        Mode::Threshold | Mode::Observe => return None,
+    };
+    Some(Claim { priority: Priority::Manual, wants, reason })
+}
+
+fn threshold(
+    facts: &Facts<'_>,
+    settings: &Settings,
+    grid: Option<(CarbonIntensity, Basis, Bounds)>,
+) -> Option<Claim> {
+    if !matches!(settings.mode, Mode::Threshold | Mode::Observe) {
+        return None;
+    }
+    let (intensity, basis, bounds) = grid?;
+    let side = bounds.side(intensity);
+    let wants = match side {
+        Side::Clean => Contactor::Closed,
+        Side::Between => facts.position,
+        Side::Dirty => Contactor::Open,
+    };
+    let reason = Reason::Grid { side, intensity, basis, bounds };
+    Some(Claim { priority: Priority::Threshold, wants, reason })
+}
+
+fn default_claim(settings: &Settings, no_signal: Option<NoSignal>) -> Claim {
+    let reason = no_signal.map_or(Reason::Safe, Reason::NoSignal);
+    Claim { priority: Priority::Default, wants: settings.safe, reason }
+}
+
+/// When what `claim` wants will change, no hold being in its way.
+fn next_change(facts: &Facts<'_>, claim: &Claim) -> NextChange {
+    match claim.reason {
+        Reason::Starting { until, .. } | Reason::ByHand { until, .. } => NextChange::At(until),
+        Reason::ModeNow | Reason::ModeOff | Reason::Safe => NextChange::ByUser,
+        Reason::NoSignal(_) => NextChange::WithData,
+        Reason::Grid { bounds, .. } => {
+            let turns = |usual| match claim.wants {
+                Contactor::Closed => bounds.side(usual) == Side::Dirty,
+                Contactor::Open => bounds.side(usual) == Side::Clean,
+            };
+            facts
+                .signal
+                .usually_first(facts.at.wall, turns)
+                .map_or(NextChange::WithTheGrid, NextChange::Likely)
+        }
+    }
+}
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

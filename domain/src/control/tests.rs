@@ -1,0 +1,390 @@
+//! The decisions, case by case; the cases of a relay-switched charger that bear on `decide` by name.
+
+use super::*;
+use crate::units::CarbonIntensity;
+use Contactor::{Closed, Open};
+
+const MINUTE: u64 = 60;
+
+fn grams(value: f64) -> CarbonIntensity {
+    CarbonIntensity::from_grams_per_kwh(value).unwrap()
+}
+
+/// A charger on a desk: a clock to turn, a reading to set, a hand to move the switch with.
+struct Desk {
+    settings: Settings,
+    at: Moment,
+    started: Moment,
+    clock: ClockTrust,
+    position: Contactor,
+    switches: SwitchLog,
+    reading: Option<(Timestamp, f64)>,
+    bounds: bool,
+    usual: fn(Timestamp) -> Option<CarbonIntensity>,
+}
+
+/// Tuesday 2026-03-10, 08:00 EDT.
+const START: i64 = 1_773_144_000;
+
+fn nothing_usual(_: Timestamp) -> Option<CarbonIntensity> {
+    None
+}
+
+/// Clean from 04:00 to 08:00 UTC, dirty otherwise.
+fn clean_nights(ts: Timestamp) -> Option<CarbonIntensity> {
+    let hour = ts.timestamp().div_euclid(3600).rem_euclid(24);
+    Some(grams(if (4..8).contains(&hour) { 100.0 } else { 300.0 }))
+}
+
+impl Desk {
+    fn new(position: Contactor) -> Self {
+        let at = Moment {
+            wall: Timestamp::from_timestamp(START, 0).unwrap(),
+            boot: BootId(1),
+            uptime: Duration::from_secs(5000),
+        };
+        let threshold = Threshold::Grams { close_below: grams(200.0), open_above: grams(250.0) };
+        Self {
+            settings: Settings { threshold, ..Settings::default() },
+            at,
+            started: at,
+            clock: ClockTrust::Trusted,
+            position,
+            switches: SwitchLog::default(),
+            reading: None,
+            bounds: true,
+            usual: nothing_usual,
+        }
+    }
+
+    fn read(&mut self, value: f64) -> &mut Self {
+        self.reading = Some((self.at.wall, value));
+        self
+    }
+
+    fn wait(&mut self, secs: u64) -> &mut Self {
+        self.at.uptime += Duration::from_secs(secs);
+        self.at.wall += Duration::from_secs(secs);
+        self
+    }
+
+    fn moved(&mut self, to: Contactor, cause: Cause) -> &mut Self {
+        self.position = to;
+        self.switches.record(Switch { at: self.at, to, cause });
+        self
+    }
+
+    fn decide(&self) -> Decision {
+        let live = self.reading.map(|(ts, value)| Live {
+            ts,
+            age: (self.at.wall - ts).to_std().unwrap_or_default(),
+            intensity: grams(value),
+        });
+        let week = crate::series::Window::new(crate::week::WEEK);
+        let bounds = if self.bounds { self.settings.threshold.bounds(&week) } else { None };
+        let signal = Signal { live, bounds, usual: &self.usual };
+        let facts = Facts {
+            at: self.at,
+            started: self.started,
+            clock: self.clock,
+            position: self.position,
+            switches: &self.switches,
+            signal,
+        };
+        decide(&facts, &self.settings)
+    }
+
+    /// Decides and does it.
+    fn obey(&mut self) -> Decision {
+        let decision = self.decide();
+        if decision.position != self.position {
+            self.moved(decision.position, Cause::Claim(decision.claim().priority));
+        }
+        decision
+    }
+
+    #[track_caller]
+    fn check(&self, position: Contactor, priority: Priority) -> Decision {
+        let decision = self.decide();
+        assert_eq!(
+            (decision.position, decision.claim().priority),
+            (position, priority),
+            "{decision:?}"
+        );
+        decision
+    }
+}
+
+// Threshold and hysteresis.
+
+#[test]
+fn closes_below_opens_above_and_stays_in_between() {
+    for (found, value, expected) in [
+        (Open, 199.0, Closed),
+        (Open, 200.0, Open),
+        (Open, 225.0, Open),
+        (Open, 251.0, Open),
+        (Closed, 199.0, Closed),
+        (Closed, 225.0, Closed),
+        (Closed, 250.0, Closed),
+        (Closed, 251.0, Open),
+    ] {
+        let decision = Desk::new(found).read(value).check(expected, Priority::Threshold);
+        assert_eq!(decision.hold, None, "{found} at {value}");
+    }
+}
+
+#[test]
+fn zero_grams_is_a_reading_like_any_other() {
+    Desk::new(Open).read(0.0).check(Closed, Priority::Threshold);
+}
+
+#[test]
+fn says_when_the_usual_course_of_the_week_will_change_it() {
+    let mut desk = Desk::new(Open);
+    desk.usual = clean_nights;
+    let decision = desk.read(300.0).check(Open, Priority::Threshold);
+    // 08:00 EDT is 12:00 UTC; the next clean hour begins at 04:00 UTC.
+    let likely = Timestamp::from_timestamp(START + 16 * 3600, 0).unwrap();
+    assert_eq!(decision.next, NextChange::Likely(likely));
+    desk.usual = |_| Some(grams(225.0));
+    assert_eq!(desk.decide().next, NextChange::WithTheGrid);
+}
+
+// Modes.
+
+#[test]
+fn now_charges_and_off_does_not_whatever_the_grid_and_whatever_is_missing() {
+    for (mode, expected) in [(Mode::Now, Closed), (Mode::Off, Open)] {
+        for reading in [None, Some(100.0), Some(400.0)] {
+            let mut desk = Desk::new(expected.other());
+            desk.settings.mode = mode;
+            desk.clock = ClockTrust::NotSet;
+            if let Some(value) = reading {
+                desk.read(value);
+            }
+            let decision = desk.check(expected, Priority::Manual);
+            assert_eq!(decision.next, NextChange::ByUser);
+        }
+    }
+}
+
+#[test]
+fn observe_decides_and_moves_nothing() {
+    let mut desk = Desk::new(Open);
+    desk.settings.mode = Mode::Observe;
+    let decision = desk.read(100.0).check(Open, Priority::Threshold);
+    assert_eq!(decision.claim().wants, Closed);
+    assert_eq!(decision.hold, Some(Hold::Observing));
+}
+
+// Table 2.2 of the safety reference, the rows that bear on the decision.
+
+#[test]
+fn min_on_and_off_hold_on_the_monotonic_clock() {
+    let mut desk = Desk::new(Open);
+    desk.read(100.0).obey();
+    assert_eq!(desk.position, Closed);
+    desk.wait(599).read(400.0);
+    let decision = desk.check(Closed, Priority::Threshold);
+    let until = desk.at.wall_in(Duration::from_secs(1));
+    assert_eq!(decision.hold, Some(Hold::MinimumOn { until }));
+    assert_eq!(decision.next, NextChange::At(until));
+    desk.wait(1).obey();
+    assert_eq!(desk.position, Open);
+    desk.wait(299).read(100.0).check(Open, Priority::Threshold);
+    desk.wait(1).check(Closed, Priority::Threshold);
+}
+
+#[test]
+fn min_on_and_off_survive_a_restart() {
+    let mut desk = Desk::new(Open);
+    desk.read(100.0).obey();
+    desk.wait(MINUTE).started = desk.at;
+    desk.read(400.0).check(Closed, Priority::Threshold);
+    desk.wait(9 * MINUTE).read(400.0).check(Open, Priority::Threshold);
+}
+
+#[test]
+fn min_off_after_a_reboot_counts_from_the_boot() {
+    let mut desk = Desk::new(Closed);
+    desk.moved(Open, Cause::Claim(Priority::Threshold));
+    // The wall clock says an hour has passed; only the uptime of the new boot is certain.
+    desk.wait(3600);
+    desk.at.boot = BootId(2);
+    desk.at.uptime = Duration::from_secs(20);
+    desk.started = desk.at;
+    desk.read(100.0).check(Open, Priority::Threshold);
+    desk.wait(280).read(100.0).check(Closed, Priority::Threshold);
+}
+
+#[test]
+fn user_stop_is_exempt_from_min_on_and_a_user_start_not_from_min_off() {
+    let mut desk = Desk::new(Open);
+    desk.read(100.0).obey();
+    desk.wait(1).settings.mode = Mode::Off;
+    desk.obey();
+    assert_eq!(desk.position, Open);
+    desk.wait(1).settings.mode = Mode::Now;
+    let decision = desk.check(Open, Priority::Manual);
+    assert!(matches!(decision.hold, Some(Hold::MinimumOff { .. })), "{decision:?}");
+    desk.wait(299).check(Closed, Priority::Manual);
+}
+
+#[test]
+fn switch_rate_at_the_limit_holds_the_position_that_gets_the_car_ready() {
+    let mut desk = Desk::new(Open);
+    for value in [100.0, 400.0, 100.0] {
+        desk.read(value).obey();
+        desk.wait(11 * MINUTE);
+    }
+    assert_eq!((desk.position, desk.switches.lifetime()), (Closed, 3));
+    let decision = desk.read(400.0).check(Closed, Priority::Threshold);
+    let Some(Hold::Budget { span: Span::Hour, used: 3, limit: 4, until }) = decision.hold else {
+        panic!("{decision:?}");
+    };
+    assert_eq!(decision.next, NextChange::At(until));
+    // Until the first of the three is an hour old.
+    assert_eq!((until - desk.at.wall).num_minutes(), 60 - 33);
+}
+
+#[test]
+fn boot_state_keeps_what_is_found_until_clock_and_data_are_known() {
+    for found in [Open, Closed] {
+        let mut desk = Desk::new(found);
+        let decision = desk.check(found, Priority::Safety);
+        let until = desk.at.wall_in(Duration::from_secs(120));
+        let awaited = Awaited::Data;
+        assert_eq!(decision.claim().reason, Reason::Starting { awaited, until });
+        desk.clock = ClockTrust::NotSet;
+        let decision = desk.read(100.0).check(found, Priority::Safety);
+        let awaited = Awaited::Clock;
+        assert_eq!(decision.claim().reason, Reason::Starting { awaited, until });
+        desk.clock = ClockTrust::Trusted;
+        desk.check(Closed, Priority::Threshold);
+    }
+}
+
+#[test]
+fn boot_state_goes_on_without_after_120_s() {
+    let mut desk = Desk::new(Open);
+    desk.wait(119).check(Open, Priority::Safety);
+    desk.wait(1).check(Closed, Priority::Default);
+    desk.usual = clean_nights;
+    desk.check(Open, Priority::Threshold);
+}
+
+#[test]
+fn stale_live_value_gives_way_to_the_usual_hour() {
+    let mut desk = Desk::new(Open);
+    desk.usual = clean_nights;
+    desk.read(100.0).wait(30 * MINUTE).check(Closed, Priority::Threshold);
+    let decision = desk.wait(1).check(Open, Priority::Threshold);
+    let Reason::Grid { basis: Basis::Usual { newest: Some(newest) }, .. } = decision.claim().reason
+    else {
+        panic!("{decision:?}");
+    };
+    assert_eq!(newest.age, Duration::from_secs(30 * MINUTE + 1));
+}
+
+#[test]
+fn missing_data_never_mean_off() {
+    for found in [Open, Closed] {
+        let mut desk = Desk::new(found);
+        desk.read(400.0).wait(3600);
+        let decision = desk.check(Closed, Priority::Default);
+        assert!(
+            matches!(decision.claim().reason, Reason::NoSignal(NoSignal::NoData { .. })),
+            "{decision:?}"
+        );
+        assert_eq!(decision.next, NextChange::WithData);
+    }
+}
+
+#[test]
+fn missing_data_do_not_break_a_minimum_off_time() {
+    let mut desk = Desk::new(Closed);
+    desk.started.uptime = Duration::ZERO;
+    desk.moved(Open, Cause::Claim(Priority::Threshold));
+    desk.check(Open, Priority::Default);
+    desk.wait(300).check(Closed, Priority::Default);
+}
+
+#[test]
+fn too_little_history_for_percentiles_is_missing_data() {
+    let mut desk = Desk::new(Open);
+    desk.bounds = false;
+    desk.read(100.0).check(Open, Priority::Safety);
+    let decision = desk.wait(120).read(100.0).check(Closed, Priority::Default);
+    assert_eq!(decision.claim().reason, Reason::NoSignal(NoSignal::NoBounds));
+}
+
+#[test]
+fn a_safe_position_of_open_is_respected() {
+    let mut desk = Desk::new(Closed);
+    desk.settings.safe = Open;
+    desk.wait(120).check(Open, Priority::Default);
+}
+
+#[test]
+fn clock_not_set_runs_free() {
+    let mut desk = Desk::new(Open);
+    desk.usual = clean_nights;
+    desk.wait(120).read(400.0);
+    for clock in [ClockTrust::NotSet, ClockTrust::Behind { known: desk.at.wall }] {
+        desk.clock = clock;
+        let decision = desk.check(Closed, Priority::Default);
+        assert_eq!(decision.claim().reason, Reason::NoSignal(NoSignal::Clock(clock)));
+    }
+}
+
+#[test]
+fn clock_jump_neither_shortens_nor_stretches_a_minimum_time() {
+    for jump_h in [-3, 24] {
+        let mut desk = Desk::new(Open);
+        desk.read(100.0).obey();
+        desk.wait(MINUTE).at.wall += chrono::TimeDelta::hours(jump_h);
+        desk.read(400.0).check(Closed, Priority::Threshold);
+        desk.wait(9 * MINUTE).read(400.0).check(Open, Priority::Threshold);
+    }
+}
+
+#[test]
+fn user_flips_it_by_hand_and_is_respected_for_a_while() {
+    let mut desk = Desk::new(Open);
+    desk.read(400.0).moved(Closed, Cause::ByHand);
+    let decision = desk.check(Closed, Priority::Manual);
+    let until = desk.at.wall_in(Duration::from_secs(2 * 3600));
+    let since = desk.at.wall;
+    assert_eq!(decision.claim().reason, Reason::ByHand { since, until });
+    desk.wait(2 * 3600).read(400.0).check(Open, Priority::Threshold);
+}
+
+#[test]
+fn what_was_found_elsewhere_is_no_persons_wish() {
+    let mut desk = Desk::new(Open);
+    desk.moved(Closed, Cause::Found).read(400.0);
+    let decision = desk.check(Closed, Priority::Threshold);
+    assert!(matches!(decision.hold, Some(Hold::MinimumOn { .. })), "{decision:?}");
+}
+
+#[test]
+fn every_claim_is_told_with_the_winner_first() {
+    let mut desk = Desk::new(Closed);
+    desk.settings.mode = Mode::Off;
+    desk.moved(Closed, Cause::ByHand).read(100.0);
+    let ranks: Vec<_> = desk.decide().claims.iter().map(|claim| claim.priority).collect();
+    assert_eq!(ranks, [Priority::Manual, Priority::Manual, Priority::Default]);
+    assert!(matches!(desk.decide().claim().reason, Reason::ByHand { .. }));
+}
+
+#[test]
+fn words_of_modes_and_priorities_are_read_back() {
+    for mode in Mode::ALL {
+        assert_eq!(Mode::from_word(mode.as_str()), Some(mode));
+    }
+    for priority in Priority::ALL {
+        assert_eq!(Priority::from_word(priority.as_str()), Some(priority));
+    }
+    assert!(Priority::ALL.is_sorted_by(|a, b| a > b), "highest first");
+}
