@@ -105,13 +105,17 @@ fn load_from<T: Settings>(file: Option<&Path>, environment: Environment) -> Resu
             Err(error) => mistakes.push(Mistake::new(key, error.to_string())),
         }
     }
-    if !mistakes.is_empty() {
-        return Err(fail(mistakes));
+    // Validated even with mistakes, a mistaken value standing at its default, so that all are told.
+    match serde_json::from_value::<T>(settings) {
+        Ok(settings) => {
+            mistakes.extend(settings.validate());
+            if mistakes.is_empty() { Ok(settings) } else { Err(fail(mistakes)) }
+        }
+        Err(error) => {
+            mistakes.push(Mistake::new("settings", error.to_string()));
+            Err(fail(mistakes))
+        }
     }
-    let settings: T = serde_json::from_value(settings)
-        .map_err(|error| fail(vec![Mistake::new("settings", error.to_string())]))?;
-    let mistakes = settings.validate();
-    if mistakes.is_empty() { Ok(settings) } else { Err(fail(mistakes)) }
 }
 
 /// Every value that is not a section, with its path.
@@ -245,6 +249,13 @@ mod tests {
     #[test]
     fn what_types_cannot_say_is_said_too() {
         let text = read("[poll]\ninterval_secs = 5\n", &[]).unwrap_err().to_string();
+        assert!(text.contains("poll.interval_secs: 5 is under 10 s"), "{text}");
+    }
+
+    #[test]
+    fn mistakes_of_type_and_of_value_are_told_together() {
+        let text = read("name = 7\n[poll]\ninterval_secs = 5\n", &[]).unwrap_err().to_string();
+        assert!(text.contains("2 mistakes"), "{text}");
         assert!(text.contains("poll.interval_secs: 5 is under 10 s"), "{text}");
     }
 
