@@ -97,6 +97,11 @@ fn load_from<T: Settings>(file: Option<&Path>, environment: Environment) -> Resu
             mistakes.push(Mistake::new(key, format!("no such setting{hint}")));
             continue;
         }
+        // TOML has no null; this is what its `nan` and `inf` become.
+        if value.is_null() {
+            mistakes.push(Mistake::new(key, "not a finite number"));
+            continue;
+        }
         // Alone on top of the defaults, so that one bad value does not hide another.
         let mut alone = known.clone();
         place(&mut alone, &path, value.clone());
@@ -257,6 +262,12 @@ mod tests {
         let text = read("name = 7\n[poll]\ninterval_secs = 5\n", &[]).unwrap_err().to_string();
         assert!(text.contains("2 mistakes"), "{text}");
         assert!(text.contains("poll.interval_secs: 5 is under 10 s"), "{text}");
+    }
+
+    #[test]
+    fn a_number_that_is_none_is_no_silent_default() {
+        let text = read("name = nan\n", &[]).unwrap_err().to_string();
+        assert!(text.contains("name: not a finite number"), "{text}");
     }
 
     #[test]
