@@ -1,3 +1,79 @@
 //! The command line.
 
 pub mod plan;
+mod ask;
+mod check_config;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use clap::{Parser, Subcommand};
+use service::settings::Mistakes;
+use service::shutdown::Shutdown;
+use crate::config::{Config, find};
+/// Exit status for settings or arguments that cannot be used.
+const MISUSE: u8 = 2;
+/// Charges the car when New York's grid is cleanest.
+///
+/// Settings come from the file of --config, else from /etc/ny-power/agent.toml if it is there, and from
+/// variables NY_POWER_AGENT__SECTION__KEY; agent.example.toml explains every one.
+#[derive(Debug, Parser)]
+#[command(name = "ny-power-agent", version, max_term_width = 100)]
+pub struct Arguments {
+    /// Settings file instead of the usual one.
+    #[arg(long, short, global = true, value_name = "FILE", env = "NY_POWER_AGENT_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Subscribe, decide, switch: until Ctrl-C or SIGTERM.
+    Run,
+    /// Print the settings as they are used, or every mistake in them, and exit.
+    CheckConfig,
+    /// Ask the running agent how things are.
+    Status {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ask the running agent why it is (not) charging, and when that will change.
+    Why {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+/// Runs the command of `arguments`.
+pub fn main(arguments: Arguments) -> ExitCode {
+    let path = find(arguments.config.as_deref());
+    let (file, config) = match Config::load(path.as_deref()) {
+        Ok(loaded) => loaded,
+        Err(mistakes) => return misuse(&mistakes),
+    };
+    let outcome = match arguments.command {
+        Command::Run => run(config),
+        Command::CheckConfig => check_config::print(path.as_deref(), &file, &config),
+        Command::Status { json } => ask::status(&config, json),
+        Command::Why { json } => ask::why(&config, json),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ny-power-agent: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+fn misuse(mistakes: &Mistakes) -> ExitCode {
+    eprintln!("ny-power-agent: {mistakes}");
+    ExitCode::from(MISUSE)
+}
+fn run(config: Config) -> anyhow::Result<()> {
+    service::logging::init();
+    // One thread: there is never more than one thing to do, and threads cost memory on a Pi.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let outcome = runtime.block_on(async { crate::run(config, Shutdown::on_signals()?).await });
+    // What still blocks (a disk that does not answer) is not waited for.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    outcome
+}

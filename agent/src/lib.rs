@@ -1,3 +1,29 @@
 //! The agent.
 
 pub mod commands;
+//! Charges the car when New York's grid is cleanest.
+//!
+//! ```text
+//! feed ──> subscriber ──> control loop ──> actuator's owner ──> relay
+//!                            │   │
+//!              history <─────┘   └──> status ──> socket ──> `ny-power-agent status`
+//! ```
+//!
+//! Every decision is made in `domain::control`; here are the eyes, the hands and the memory for it. Read the
+//! modules in this order: [`config`], [`subscriber`], [`grid`], [`agent`], [`actuator`], [`run`].
+pub mod actuator;
+pub mod agent;
+mod api;
+pub mod clock_trust;
+pub mod config;
+mod control_loop;
+pub mod eastern;
+pub mod explain;
+pub mod grid;
+mod lock;
+pub mod moments;
+mod run;
+pub mod status;
+pub mod store;
+pub mod subscriber;
+pub use run::run;

@@ -24,4 +24,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+use clap::Parser as _;
+    agent::commands::main(agent::commands::Arguments::parse())
 }

@@ -1,0 +1,60 @@
+//! What moves the contactor: a trait of two methods, and the one task that owns whatever implements it.
+
+mod owner;
+mod simulated;
+
+use std::path::PathBuf;
+
+use domain::control::Contactor;
+
+pub(crate) use owner::chain;
+pub use owner::{Exit, Handle, MoveError, Ownership, Seen, own};
+pub use simulated::Simulated;
+
+/// Something that moves a contactor and can say where it is.
+pub trait Actuator: Send + 'static {
+    /// What it is, for a person: `simulated relay /var/lib/ny-power-agent/relay`.
+    fn name(&self) -> String;
+
+    /// Moves the contactor. Moving it where it is already does no harm.
+    ///
+    /// # Errors
+    /// [`ActuatorError`] when the order could not be given; a contactor that does not follow an order
+    /// shows in [`Actuator::position`].
+    fn set(&mut self, to: Contactor) -> impl Future<Output = Result<(), ActuatorError>> + Send;
+
+    /// Where the contactor is: read back from it, not remembered.
+    ///
+    /// # Errors
+    /// [`ActuatorError`] when it cannot be known.
+    fn position(&mut self) -> impl Future<Output = Result<Contactor, ActuatorError>> + Send;
+}
+
+/// Why an actuator could not be moved or read.
+#[derive(Debug, thiserror::Error)]
+pub enum ActuatorError {
+    /// The file of a simulated relay.
+    #[error("{path:?} cannot be {done}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// `read` or `written`.
+        done: &'static str,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// What it says is no position.
+    #[error("{from} says {text:?}, which is neither open nor closed")]
+    NoPosition {
+        /// Who says so.
+        from: String,
+        /// What it says.
+        text: String,
+    },
+    /// It did not answer in time.
+    #[error("no answer within {secs} s")]
+    Silent {
+        /// The time allowed.
+        secs: u64,
+    },
+}

@@ -1,0 +1,376 @@
+//! One cycle of the agent: look at what is, decide, move, and say why.
+
+use std::time::Duration;
+
+use chrono::{SubsecRound as _, TimeDelta};
+use domain::Timestamp;
+use domain::control::{
+    Basis, ClockTrust, Contactor, Decision, Facts, Hold, Moment, NextChange, Priority, Reason,
+    Settings, Side, SwitchLog, decide,
+};
+use domain::units::CarbonIntensity;
+use tracing::{debug, error, info, warn};
+
+use crate::actuator::{Handle, MoveError, Seen, chain};
+use crate::clock_trust::{Witnesses, trust};
+use crate::config::TrustPolicy;
+use crate::explain;
+use crate::grid::{Grid, Refused, Taken};
+use crate::moments::Moments;
+use crate::status::{
+    ActuatorStatus, ClaimStatus, FeedStatus, HoldStatus, SignalStatus, Status, SwitchStatus,
+    to_the_second, week_hours,
+};
+use crate::subscriber::FeedEvent;
+
+/// Which witnesses of the clock there are on this machine; they do not change while it runs, but for the
+/// kernel's.
+#[derive(Clone, Copy, Debug)]
+pub struct ClockPolicy {
+    /// What the user asks for.
+    pub policy: TrustPolicy,
+    /// No true clock shows an earlier time.
+    pub built: Timestamp,
+    /// The board keeps no time while it is off.
+    pub forgetful_board: bool,
+    /// Asks the kernel whether it was told the time.
+    pub synchronized: fn() -> Option<bool>,
+}
+
+/// The agent between two cycles.
+pub struct Agent {
+    settings: Settings,
+    moments: Moments,
+    clock: ClockPolicy,
+    started: Moment,
+    grid: Grid,
+    actuator: Handle,
+    actuator_name: String,
+    feed: FeedStatus,
+    /// What was last logged, so that it is said once.
+    said: Option<Said>,
+    trouble: Option<Trouble>,
+    refusal: Option<Refused>,
+}
+
+/// What is wrong with the actuator.
+#[derive(Clone, Debug, PartialEq)]
+struct Trouble {
+    /// What is wrong.
+    text: String,
+    /// Where the contactor was sent; `None` when it could not even be read.
+    told: Option<Contactor>,
+}
+
+/// What makes a decision news.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Said {
+    position: Contactor,
+    priority: Priority,
+    wants: Contactor,
+    hold: Option<std::mem::Discriminant<Hold>>,
+    reason: std::mem::Discriminant<Reason>,
+    side: Option<Side>,
+    live: bool,
+    in_trouble: bool,
+}
+
+impl Said {
+    fn of(decision: &Decision, in_trouble: bool) -> Self {
+        let claim = decision.claim();
+        let (side, live) = match &claim.reason {
+            Reason::Grid { side, basis, .. } => (Some(*side), matches!(basis, Basis::Live(_))),
+            _ => (None, false),
+        };
+        Self {
+            position: decision.position,
+            priority: claim.priority,
+            wants: claim.wants,
+            hold: decision.hold.as_ref().map(std::mem::discriminant),
+            reason: std::mem::discriminant(&claim.reason),
+            side,
+            live,
+            in_trouble,
+        }
+    }
+}
+
+/// What a cycle came to.
+#[derive(Clone, Debug)]
+pub struct Cycle {
+    /// For whoever asks.
+    pub status: Status,
+    /// Something a person would want to see happened.
+    pub is_news: bool,
+    /// When to look again at the latest, if before the next tick.
+    pub again_in: Option<Duration>,
+}
+
+impl Agent {
+    /// An agent that has just started.
+    pub fn new(
+        settings: Settings,
+        moments: Moments,
+        clock: ClockPolicy,
+        grid: Grid,
+        actuator: Handle,
+        actuator_name: String,
+        feed_url: String,
+    ) -> Self {
+        let feed = FeedStatus { url: feed_url, ..FeedStatus::default() };
+        let started = moments.now();
+        Self {
+            settings,
+            moments,
+            clock,
+            started,
+            grid,
+            actuator,
+            actuator_name,
+            feed,
+            said: None,
+            trouble: None,
+            refusal: None,
+        }
+    }
+
+    /// Takes in what the feed says. Gives whether it changes what is known.
+    pub fn hear(&mut self, event: FeedEvent) -> bool {
+        let now = self.moments.now();
+        match event {
+            FeedEvent::Connected => {
+                // The session logs it; here it is for the status.
+                self.feed.connected = true;
+                self.feed.since = Some(now.wall.trunc_subsecs(0));
+                self.feed.trouble = None;
+                true
+            }
+            FeedEvent::Lost { reason } => {
+                if self.feed.connected || self.feed.since.is_none() {
+                    self.feed.since = Some(now.wall.trunc_subsecs(0));
+                }
+                self.feed.connected = false;
+                self.feed.trouble = Some(reason);
+                true
+            }
+            FeedEvent::Reading { reading, retained } => {
+                let trusted = self.trust(&now) == ClockTrust::Trusted;
+                match self.grid.take(&reading, retained, now, trusted) {
+                    Ok(taken) => {
+                        self.refusal = None;
+                        let ts = reading.ts;
+                        match taken {
+                            Taken::Newest => debug!(%ts, grams_per_kwh = reading.value, "reading"),
+                            Taken::Revised => {
+                                info!(%ts, grams_per_kwh = reading.value, "a reading was corrected");
+                            }
+                        }
+                        true
+                    }
+                    Err(Refused::Known) => false,
+                    Err(refused) => {
+                        // Once for each kind: a feed that is wrong is wrong every five minutes.
+                        let kind = std::mem::discriminant(&refused);
+                        if self.refusal.map(|known| std::mem::discriminant(&known)) != Some(kind) {
+                            warn!(ts = %reading.ts, "a reading of the feed is not used: {refused}");
+                        }
+                        self.refusal = Some(refused);
+                        matches!(refused, Refused::Implausible(_))
+                    }
+                }
+            }
+            FeedEvent::Series(series) => {
+                let trusted = self.trust(&now) == ClockTrust::Trusted;
+                self.grid.fill(&series, now, trusted) != 0
+            }
+            FeedEvent::Refused { topic, trouble } => {
+                self.feed.refused += 1;
+                if self.feed.refused.is_power_of_two() {
+                    let so_far = self.feed.refused;
+                    warn!(topic, so_far, "a message of the feed was dropped: {trouble}");
+                }
+                false
+            }
+        }
+    }
+
+    /// Looks, decides, moves.
+    ///
+    /// # Errors
+    /// When nobody owns the actuator any more: there is nothing left to do.
+    pub async fn cycle(&mut self) -> Result<Cycle, MoveError> {
+        let now = self.moments.now();
+        let clock = self.trust(&now);
+        let seen = match self.actuator.look().await {
+            Ok(seen) => seen,
+            Err(MoveError::Gone) => return Err(MoveError::Gone),
+            Err(error) => return Ok(self.blind(now, clock, &error)),
+        };
+        let mut seen = seen;
+        self.mend(seen.position);
+        let mut decision = self.decide(now, clock, &seen);
+        if decision.position != seen.position {
+            match self.actuator.move_to(decision.position, decision.claim().priority).await {
+                Ok(moved) => {
+                    info!(position = %moved.position, "moved the contactor");
+                    self.mend(moved.position);
+                    seen = moved;
+                }
+                Err(MoveError::Gone) => return Err(MoveError::Gone),
+                Err(error) => {
+                    self.complain(chain(&error), Some(decision.position));
+                    // What is, and not what should be; the record of moves has changed, too.
+                    match self.actuator.look().await {
+                        Ok(now_seen) => seen = now_seen,
+                        Err(MoveError::Gone) => return Err(MoveError::Gone),
+                        Err(error) => return Ok(self.blind(now, clock, &error)),
+                    }
+                    decision = self.decide(now, clock, &seen);
+                }
+            }
+        }
+        Ok(self.tell(now, clock, &decision, &seen))
+    }
+
+    fn decide(&self, now: Moment, clock: ClockTrust, seen: &Seen) -> Decision {
+        let usual = self.grid.usual();
+        let facts = Facts {
+            at: now,
+            started: self.started,
+            clock,
+            position: seen.position,
+            switches: &seen.switches,
+            signal: self.grid.signal(now, &usual),
+        };
+        decide(&facts, &self.settings)
+    }
+
+    fn trust(&self, now: &Moment) -> ClockTrust {
+        let known = self.grid.proven().map_or(self.clock.built, |ts| ts.max(self.clock.built));
+        let witnesses = Witnesses {
+            known,
+            synchronized: (self.clock.synchronized)(),
+            forgetful_board: self.clock.forgetful_board,
+            feed_agrees: self.grid.vouches_for(now.wall),
+        };
+        trust(self.clock.policy, now.wall, &witnesses)
+    }
+
+    fn complain(&mut self, text: String, told: Option<Contactor>) {
+        let trouble = Trouble { text, told };
+        if self.trouble.as_ref() != Some(&trouble) {
+            error!("{}: {}", self.actuator_name, trouble.text);
+            self.trouble = Some(trouble);
+        }
+    }
+
+    /// The contactor could be read, and is at `position`: what trouble is over?
+    fn mend(&mut self, position: Contactor) {
+        let is_over = |trouble: &Trouble| trouble.told.is_none_or(|told| told == position);
+        if self.trouble.take_if(|trouble| is_over(trouble)).is_some() {
+            info!("{} is in order again", self.actuator_name);
+        }
+    }
+
+    fn tell(&mut self, now: Moment, clock: ClockTrust, decision: &Decision, seen: &Seen) -> Cycle {
+        let reason = match &self.trouble {
+            Some(trouble) => explain::trouble(decision, &trouble.text, now.wall),
+            None => explain::sentence(decision, &self.settings.limits, now.wall),
+        };
+        let said = Said::of(decision, self.trouble.is_some());
+        let is_news = self.said != Some(said);
+        if is_news {
+            info!(position = %seen.position, mode = self.settings.mode.as_str(), "{reason}");
+            self.said = Some(said);
+        } else {
+            debug!(position = %seen.position, "{reason}");
+        }
+        let (next_change, next_is_likely) = match decision.next {
+            NextChange::At(at) => (Some(to_the_second(at)), false),
+            NextChange::Likely(at) => (Some(at), true),
+            _ => (None, false),
+        };
+        let again_in = match decision.next {
+            NextChange::At(at) => (at - now.wall).to_std().ok(),
+            _ => None,
+        };
+        let status = Status {
+            position: Some(seen.position.as_str().to_owned()),
+            reason,
+            next_change,
+            next_is_likely,
+            claims: ClaimStatus::of(decision, now.wall),
+            hold: HoldStatus::of(decision),
+            switches: SwitchStatus::of(&seen.switches, &self.settings, &now),
+            ..self.status(now, clock)
+        };
+        Cycle { status, is_news, again_in }
+    }
+
+    /// The contactor cannot be read: nothing is moved that cannot be seen.
+    fn blind(&mut self, now: Moment, clock: ClockTrust, error: &MoveError) -> Cycle {
+        let trouble = chain(error);
+        self.complain(trouble.clone(), None);
+        let is_news = self.said.take().is_some();
+        let reason = format!("The contactor cannot be read, so nothing is moved: {trouble}.");
+        Cycle { status: Status { reason, ..self.status(now, clock) }, is_news, again_in: None }
+    }
+
+    /// The parts of the status that do not depend on a decision.
+    fn status(&self, now: Moment, clock: ClockTrust) -> Status {
+        let no_moves = SwitchLog::default();
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            since: self.started.wall.trunc_subsecs(0),
+            now: now.wall.trunc_subsecs(0),
+            mode: self.settings.mode.as_str().to_owned(),
+            position: None,
+            reason: String::new(),
+            next_change: None,
+            next_is_likely: false,
+            claims: Vec::new(),
+            hold: None,
+            signal: self.signal(now, clock),
+            feed: self.feed.clone(),
+            switches: SwitchStatus::of(&no_moves, &self.settings, &now),
+            actuator: ActuatorStatus {
+                name: self.actuator_name.clone(),
+                trouble: self.trouble.as_ref().map(|trouble| trouble.text.clone()),
+            },
+            clock: match clock {
+                ClockTrust::Trusted => "trusted",
+                ClockTrust::NotSet => "not-set",
+                ClockTrust::Behind { .. } => "behind",
+            }
+            .to_owned(),
+        }
+    }
+
+    fn signal(&self, now: Moment, clock: ClockTrust) -> SignalStatus {
+        let usual = self.grid.usual();
+        let signal = self.grid.signal(now, &usual);
+        let source = match signal.now(now.wall, clock, self.settings.stale_after) {
+            Ok((_, Basis::Live(_), _)) => "live",
+            Ok((_, Basis::Usual { .. }, _)) => "usual",
+            Err(_) => "none",
+        };
+        let bounds = signal.bounds;
+        SignalStatus {
+            source: source.to_owned(),
+            origin: self.grid.origin().as_str().to_owned(),
+            ts: signal.live.map(|live| live.ts),
+            age_s: signal.live.map(|live| live.age.as_secs()),
+            grams_per_kwh: signal.live.map(|live| live.intensity.grams_per_kwh()),
+            usual_grams_per_kwh: usual(now.wall).map(CarbonIntensity::grams_per_kwh),
+            close_below: bounds.map(|bounds| bounds.close_below.grams_per_kwh()),
+            open_above: bounds.map(|bounds| bounds.open_above.grams_per_kwh()),
+            week_hours: bounds.and_then(|bounds| week_hours(bounds.from)),
+            history_hours: self.grid.hours_learned(),
+        }
+    }
+}
+
+/// The age beyond which a live reading no longer decides, as the grid counts it.
+pub fn stale_after(settings: &Settings) -> TimeDelta {
+    TimeDelta::from_std(settings.stale_after).unwrap_or(TimeDelta::MAX)
+}

@@ -1,0 +1,104 @@
+//! Settings: what the file says, and what it comes to. After loading nothing is a string that has a
+//! better type.
+
+mod file;
+mod parse;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use domain::control::Settings;
+use domain::wire::Root;
+use service::mqtt::{BrokerUrl, ClientName, MqttConfig, OnRefusal, Password};
+use service::settings::{Mistakes, load};
+
+pub use file::{ActuatorKind, File, OnExit, TrustPolicy};
+
+/// Environment variables that start so override the file: `NY_POWER_AGENT__CONTROL__MODE=now`.
+pub const ENV_PREFIX: &str = "NY_POWER_AGENT";
+
+/// The file that is read when none is named, if it is there.
+pub const USUAL_FILE: &str = "/etc/ny-power/agent.toml";
+
+/// Settings as they are used.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where history, lock and socket live.
+    pub state_dir: PathBuf,
+    /// The public stream.
+    pub feed: FeedConfig,
+    /// How to decide.
+    pub control: Settings,
+    /// How often it decides even when nothing happens.
+    pub tick: Duration,
+    /// What becomes of the contactor when the program ends.
+    pub on_exit: OnExit,
+    /// When the clock is believed.
+    pub clock_trust: TrustPolicy,
+    /// What moves the contactor.
+    pub actuator: ActuatorConfig,
+}
+
+/// The public stream.
+#[derive(Clone, Debug)]
+pub struct FeedConfig {
+    /// Where the broker is.
+    pub url: BrokerUrl,
+    /// Certificates to trust with `mqtts://`, instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// User name, for a feed that asks for one.
+    pub username: Option<String>,
+    /// Its password.
+    pub password: Option<Password>,
+    /// Root of the topics.
+    pub root: Root,
+    /// Whether recorded and generated data may move the contactor.
+    pub accept_demo: bool,
+}
+
+impl FeedConfig {
+    /// The session with the feed's broker: anonymous name, and never given up, since there is work to
+    /// do without it.
+    pub fn mqtt(&self) -> MqttConfig {
+        let mut mqtt =
+            MqttConfig::new(self.url.clone(), ClientName::Random("ny-power-agent".to_owned()));
+        mqtt.ca_file.clone_from(&self.ca_file);
+        mqtt.username.clone_from(&self.username);
+        mqtt.password.clone_from(&self.password);
+        mqtt.root = self.root.clone();
+        mqtt.on_refusal = OnRefusal::KeepTrying;
+        mqtt
+    }
+}
+
+/// What moves the contactor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ActuatorConfig {
+    /// Moves nothing but a word in a file.
+    Simulated {
+        /// The file that holds `open` or `closed`.
+        state_file: PathBuf,
+    },
+}
+
+/// The settings file that applies: the one named, else [`USUAL_FILE`]. `None`: all defaults.
+pub fn find(named: Option<&Path>) -> Option<PathBuf> {
+    let usual = || Some(PathBuf::from(USUAL_FILE)).filter(|path| path.exists());
+    named.map(Path::to_owned).or_else(usual)
+}
+
+impl Config {
+    /// Reads the file and the environment.
+    ///
+    /// # Errors
+    /// Every mistake at once.
+    pub fn load(path: Option<&Path>) -> Result<(File, Self), Mistakes> {
+        let file: File = load(path, ENV_PREFIX)?;
+        match file.parse() {
+            Ok(config) => Ok((file, config)),
+            Err(mistakes) => Err(Mistakes { file: path.map(Path::to_owned), mistakes }),
+        }
+    }
+}

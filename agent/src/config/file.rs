@@ -1,0 +1,190 @@
+//! The settings file as written, one struct a section.
+
+use std::path::PathBuf;
+
+use domain::control::{Settings, Threshold};
+use domain::wire::DEFAULT_ROOT;
+use serde::{Deserialize, Serialize};
+
+use super::{ActuatorConfig, Config};
+
+/// The file as written. `agent.example.toml` explains every key.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    pub(super) state_dir: Option<PathBuf>,
+    pub(super) feed: Feed,
+    pub(super) control: Control,
+    pub(super) clock: ClockSection,
+    pub(super) actuator: Actuator,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Feed {
+    pub url: String,
+    pub root: String,
+    pub ca_file: Option<PathBuf>,
+    pub username: Option<String>,
+    pub password_file: Option<PathBuf>,
+    pub stale_after_mins: u64,
+    pub accept_demo: Option<bool>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Control {
+    pub mode: ModeWord,
+    pub tick_secs: u64,
+    pub min_on_secs: u64,
+    pub min_off_secs: u64,
+    pub max_switches_per_hour: u32,
+    pub max_switches_per_day: u32,
+    pub start_grace_secs: u64,
+    pub manual_hold_mins: u64,
+    pub safe_position: PositionWord,
+    pub on_exit: OnExit,
+    pub threshold: ThresholdSection,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ThresholdSection {
+    pub unit: ThresholdUnit,
+    pub close_below: Option<f64>,
+    pub open_above: Option<f64>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClockSection {
+    pub trust: TrustPolicy,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Actuator {
+    pub kind: ActuatorKind,
+    pub simulated: Simulated,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Simulated {
+    pub state_file: Option<PathBuf>,
+}
+
+/// Which actuator moves the contactor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActuatorKind {
+    /// Moves nothing but a word in a file.
+    #[default]
+    Simulated,
+}
+
+/// When the wall clock is believed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrustPolicy {
+    /// On a board without a battery clock, once it was set from the network; elsewhere, unless it is
+    /// plainly wrong.
+    #[default]
+    Auto,
+    /// Everywhere only once it was set from the network.
+    Synchronized,
+    /// Unless it is plainly wrong.
+    Always,
+}
+
+/// What becomes of the contactor when the program ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnExit {
+    /// It is driven to the safe position.
+    #[default]
+    Safe,
+    /// It stays where it is.
+    Keep,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ModeWord {
+    #[default]
+    Threshold,
+    Now,
+    Off,
+    Observe,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum PositionWord {
+    Open,
+    Closed,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum ThresholdUnit {
+    #[default]
+    #[serde(rename = "percentile")]
+    Percentile,
+    #[serde(rename = "g/kWh")]
+    Grams,
+}
+
+impl File {
+    /// The file that says all of what `config` uses, so that nothing is left to guess.
+    #[must_use]
+    pub fn effective(&self, config: &Config) -> Self {
+        let mut all = self.clone();
+        all.state_dir = Some(config.state_dir.clone());
+        all.feed.accept_demo = Some(config.feed.accept_demo);
+        let threshold = &mut all.control.threshold;
+        (threshold.close_below, threshold.open_above) = match config.control.threshold {
+            Threshold::Percentile { close_below, open_above } => {
+                (Some(close_below), Some(open_above))
+            }
+            Threshold::Grams { close_below, open_above } => {
+                (Some(close_below.grams_per_kwh()), Some(open_above.grams_per_kwh()))
+            }
+        };
+        let ActuatorConfig::Simulated { state_file } = &config.actuator;
+        all.actuator.simulated.state_file = Some(state_file.clone());
+        all
+    }
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        Self {
+            url: "mqtt://127.0.0.1:1884".to_owned(),
+            root: DEFAULT_ROOT.to_owned(),
+            ca_file: None,
+            username: None,
+            password_file: None,
+            stale_after_mins: Settings::default().stale_after.as_secs() / 60,
+            accept_demo: None,
+        }
+    }
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        let Settings { limits, start_grace, manual_hold, .. } = Settings::default();
+        Self {
+            mode: ModeWord::default(),
+            tick_secs: 10,
+            min_on_secs: limits.min_on.as_secs(),
+            min_off_secs: limits.min_off.as_secs(),
+            max_switches_per_hour: limits.per_hour,
+            max_switches_per_day: limits.per_day,
+            start_grace_secs: start_grace.as_secs(),
+            manual_hold_mins: manual_hold.as_secs() / 60,
+            safe_position: PositionWord::Closed,
+            on_exit: OnExit::default(),
+            threshold: ThresholdSection::default(),
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! From the file as written to settings as used; what the types of the file cannot say is checked here.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use domain::control::{Contactor, Limits, Mode, Settings, Threshold};
+use domain::units::CarbonIntensity;
+use domain::wire::Root;
+use service::mqtt::Password;
+use service::settings::Mistake;
+
+use super::file::{ActuatorKind, File, ModeWord, PositionWord, ThresholdSection, ThresholdUnit};
+use super::{ActuatorConfig, Config, FeedConfig};
+
+const HOUR: u64 = 3600;
+
+impl service::settings::Settings for File {
+    fn validate(&self) -> Vec<Mistake> {
+        self.parse().err().unwrap_or_default()
+    }
+}
+
+/// Gathers mistakes, so that one does not hide the next.
+#[derive(Default)]
+struct Check(Vec<Mistake>);
+
+impl Check {
+    fn say(&mut self, key: &str, text: impl Into<String>) {
+        self.0.push(Mistake::new(key, text));
+    }
+
+    /// `value` if it lies in `least..=most`; else says so.
+    fn range<T: PartialOrd + std::fmt::Display + Copy>(
+        &mut self,
+        key: &str,
+        value: T,
+        (least, most): (T, T),
+    ) -> Option<T> {
+        if least <= value && value <= most {
+            return Some(value);
+        }
+        self.say(key, format!("{value} is not within {least} to {most}"));
+        None
+    }
+
+    fn ok<T, E: std::error::Error>(&mut self, key: &str, result: Result<T, E>) -> Option<T> {
+        let error = match result {
+            Ok(value) => return Some(value),
+            Err(error) => error,
+        };
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            text.push_str(&format!(": {cause}"));
+            source = cause.source();
+        }
+        self.say(key, text);
+        None
+    }
+}
+
+impl File {
+    /// What the file comes to.
+    ///
+    /// # Errors
+    /// Every mistake.
+    pub fn parse(&self) -> Result<Config, Vec<Mistake>> {
+        let mut check = Check::default();
+        let state_dir =
+            self.state_dir.clone().or_else(|| usual_state_dir(|name| std::env::var_os(name)));
+        if state_dir.is_none() {
+            check.say("state_dir", "must be given, since neither STATE_DIRECTORY nor HOME is set");
+        }
+        let feed = self.feed(&mut check);
+        let control = self.control(&mut check);
+        let tick_secs = check.range("control.tick_secs", self.control.tick_secs, (1, 300));
+        match (state_dir, feed, control, tick_secs) {
+            (Some(state_dir), Some(feed), Some(control), Some(tick_secs)) if check.0.is_empty() => {
+                Ok(Config {
+                    actuator: self.actuator(&state_dir),
+                    state_dir,
+                    feed,
+                    control,
+                    tick: Duration::from_secs(tick_secs),
+                    on_exit: self.control.on_exit,
+                    clock_trust: self.clock.trust,
+                })
+            }
+            _ => Err(check.0),
+        }
+    }
+
+    fn actuator(&self, state_dir: &Path) -> ActuatorConfig {
+        let actuator = &self.actuator;
+        match actuator.kind {
+            ActuatorKind::Simulated => {
+                let given = actuator.simulated.state_file.clone();
+                let state_file = given.unwrap_or_else(|| state_dir.join("relay"));
+                ActuatorConfig::Simulated { state_file }
+            }
+        }
+    }
+
+    fn feed(&self, check: &mut Check) -> Option<FeedConfig> {
+        let feed = &self.feed;
+        let url = check.ok("feed.url", feed.url.parse());
+        let root = check.ok("feed.root", Root::new(&feed.root));
+        if let Some(path) = &feed.ca_file
+            && let Err(error) = std::fs::File::open(path)
+        {
+            check.say("feed.ca_file", format!("{} cannot be read: {error}", path.display()));
+        }
+        let password = match &feed.password_file {
+            Some(path) => check.ok("feed.password_file", Password::from_file(path)),
+            None => None,
+        };
+        if feed.password_file.is_some() && feed.username.is_none() {
+            check.say("feed.username", "must be given with password_file");
+        }
+        let demo_is_harmless = self.actuator.kind == ActuatorKind::Simulated;
+        Some(FeedConfig {
+            url: url?,
+            ca_file: feed.ca_file.clone(),
+            username: feed.username.clone(),
+            password,
+            root: root?,
+            accept_demo: feed.accept_demo.unwrap_or(demo_is_harmless),
+        })
+    }
+
+    fn control(&self, check: &mut Check) -> Option<Settings> {
+        let control = &self.control;
+        let min_on = check.range("control.min_on_secs", control.min_on_secs, (1, 6 * HOUR));
+        let min_off = check.range("control.min_off_secs", control.min_off_secs, (1, 6 * HOUR));
+        let per_hour =
+            check.range("control.max_switches_per_hour", control.max_switches_per_hour, (2, 60));
+        let per_day =
+            check.range("control.max_switches_per_day", control.max_switches_per_day, (2, 500));
+        if let (Some(per_hour), Some(per_day)) = (per_hour, per_day)
+            && per_day < per_hour
+        {
+            check.say(
+                "control.max_switches_per_day",
+                format!("{per_day} is below max_switches_per_hour, {per_hour}"),
+            );
+        }
+        let start_grace =
+            check.range("control.start_grace_secs", control.start_grace_secs, (0, HOUR));
+        let manual_hold =
+            check.range("control.manual_hold_mins", control.manual_hold_mins, (0, 24 * 60));
+        // NYISO's newest stamp is normally 10 to 15 minutes old: less would never be fresh.
+        let stale_after =
+            check.range("feed.stale_after_mins", self.feed.stale_after_mins, (15, 24 * 60));
+        let threshold = control.threshold.parse(check);
+        Some(Settings {
+            mode: match control.mode {
+                ModeWord::Threshold => Mode::Threshold,
+                ModeWord::Now => Mode::Now,
+                ModeWord::Off => Mode::Off,
+                ModeWord::Observe => Mode::Observe,
+            },
+            threshold: threshold?,
+            limits: Limits {
+                min_on: Duration::from_secs(min_on?),
+                min_off: Duration::from_secs(min_off?),
+                per_hour: per_hour?,
+                per_day: per_day?,
+            },
+            stale_after: Duration::from_secs(stale_after? * 60),
+            start_grace: Duration::from_secs(start_grace?),
+            manual_hold: Duration::from_secs(manual_hold? * 60),
+            safe: match control.safe_position {
+                PositionWord::Open => Contactor::Open,
+                PositionWord::Closed => Contactor::Closed,
+            },
+        })
+    }
+}
+
+impl ThresholdSection {
+    fn parse(&self, check: &mut Check) -> Option<Threshold> {
+        let (default, most) = match self.unit {
+            ThresholdUnit::Percentile => (Some((40.0, 60.0)), 100.0),
+            ThresholdUnit::Grams => (None, 1500.0),
+        };
+        let mut read = |key: &str, given: Option<f64>, default: Option<f64>| match given.or(default)
+        {
+            Some(value) => check.range(key, value, (0.0, most)),
+            None => {
+                check.say(key, "must be given with unit = \"g/kWh\"");
+                None
+            }
+        };
+        let close_below = read(
+            "control.threshold.close_below",
+            self.close_below,
+            default.map(|(close_below, _)| close_below),
+        );
+        let open_above = read(
+            "control.threshold.open_above",
+            self.open_above,
+            default.map(|(_, open_above)| open_above),
+        );
+        let (close_below, open_above) = (close_below?, open_above?);
+        if open_above < close_below {
+            check.say(
+                "control.threshold.open_above",
+                format!("{open_above} is below close_below, {close_below}"),
+            );
+            return None;
+        }
+        match self.unit {
+            ThresholdUnit::Percentile => Some(Threshold::Percentile { close_below, open_above }),
+            ThresholdUnit::Grams => Some(Threshold::Grams {
+                close_below: CarbonIntensity::from_grams_per_kwh(close_below)?,
+                open_above: CarbonIntensity::from_grams_per_kwh(open_above)?,
+            }),
+        }
+    }
+}
+
+/// systemd's `StateDirectory=`, else the place that desktops have for state.
+pub(super) fn usual_state_dir(
+    variable: impl Fn(&str) -> Option<std::ffi::OsString>,
+) -> Option<PathBuf> {
+    const NAME: &str = "ny-power-agent";
+    let given = |name| variable(name).filter(|value| !value.is_empty());
+    if let Some(directories) = given("STATE_DIRECTORY") {
+        // systemd joins several with colons.
+        return directories.to_str()?.split(':').next().map(PathBuf::from);
+    }
+    let state = given("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(given("HOME")?).join(".local/state")))?;
+    Some(state.join(NAME))
+}

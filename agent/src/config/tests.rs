@@ -1,0 +1,195 @@
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::parse::usual_state_dir;
+use super::*;
+use domain::control::{Contactor, Mode, Threshold};
+
+fn read(toml: &str) -> Result<Config, Mistakes> {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    // Whatever machine runs the test, there is a place for state.
+    writeln!(file, "state_dir = \"/var/lib/x\"\n{toml}").unwrap();
+    Config::load(Some(file.path())).map(|(_, config)| config)
+}
+
+#[track_caller]
+fn check(toml: &str, mistakes: &[&str]) {
+    let text = read(toml).expect_err("mistakes").to_string();
+    let count = text.lines().count() - 1;
+    assert_eq!(count, mistakes.len(), "{text}");
+    for mistake in mistakes {
+        assert!(text.contains(mistake), "{mistake:?} is not in {text}");
+    }
+}
+
+/// The example with every default switched on, as a user would who wants to see them all.
+fn example_with_defaults_on() -> String {
+    include_str!("../../agent.example.toml")
+        .lines()
+        .filter(|line| !line.starts_with("##"))
+        .map(|line| line.strip_prefix("# ").unwrap_or(line))
+        // These name files that exist on the machine they are for.
+        .filter(|line| !line.starts_with("ca_file") && !line.starts_with("password_file"))
+        .filter(|line| !line.starts_with("username"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn the_example_as_it_stands_is_all_defaults() {
+    let config = read(include_str!("../../agent.example.toml")).expect("no mistakes");
+    assert_eq!(config.control, Settings::default());
+    assert_eq!(config.state_dir, Path::new("/var/lib/x"));
+}
+
+#[test]
+fn the_defaults_that_the_example_shows_are_the_defaults() {
+    let text = example_with_defaults_on().replace("state_dir = \"/var/lib/ny-power-agent\"", "");
+    let shown = read(&text).expect("no mistakes");
+    let silent = read("").expect("no mistakes");
+    assert_eq!(shown.control, silent.control);
+    assert_eq!(
+        (shown.tick, shown.on_exit, shown.clock_trust, shown.feed.accept_demo),
+        (silent.tick, silent.on_exit, silent.clock_trust, silent.feed.accept_demo)
+    );
+    assert_eq!(
+        (shown.feed.url.to_string(), shown.feed.root),
+        (silent.feed.url.to_string(), silent.feed.root)
+    );
+    let relay = PathBuf::from("/var/lib/ny-power-agent/relay");
+    assert_eq!(shown.actuator, ActuatorConfig::Simulated { state_file: relay });
+}
+
+/// Every key that the program knows stands in the example, and no other.
+#[test]
+fn the_example_explains_every_setting() {
+    fn keys(value: &serde_json::Value, prefix: &str, found: &mut Vec<String>) {
+        for (name, value) in value.as_object().into_iter().flatten() {
+            let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+            if value.is_object() {
+                keys(value, &key, found);
+            } else {
+                found.push(key);
+            }
+        }
+    }
+    let mut known = Vec::new();
+    keys(&serde_json::to_value(File::default()).unwrap(), "", &mut known);
+    let mut explained = Vec::new();
+    let mut section = String::new();
+    for line in include_str!("../../agent.example.toml").lines() {
+        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            section = format!("{name}.");
+        } else if let Some((name, _)) =
+            line.strip_prefix("# ").and_then(|line| line.split_once(" = "))
+        {
+            explained.push(format!("{section}{name}"));
+        }
+    }
+    known.sort();
+    explained.sort();
+    assert_eq!(explained, known);
+}
+
+#[test]
+fn every_mistake_is_reported_with_key_value_and_what_is_expected() {
+    check(
+        "feeed = 1\n[feed]\nurl = \"http://x\"\nstale_after_mins = 5\n[control]\nmode = \"sometimes\"\n\
+         min_on_secs = -1\ntick_secs = 0\n[control.threshold]\nclose_below = 60\nopen_above = 40\n",
+        &[
+            "feeed: no such setting; did you mean feed?",
+            "feed.url: ",
+            "feed.stale_after_mins: 5 is not within 15 to 1440",
+            "control.mode: unknown variant `sometimes`, expected one of `threshold`, `now`, `off`, `observe`",
+            "control.min_on_secs: invalid value: integer `-1`",
+            "control.tick_secs: 0 is not within 1 to 300",
+            "control.threshold.open_above: 40 is below close_below, 60",
+        ],
+    );
+}
+
+#[test]
+fn mistakes_one_by_one() {
+    for (toml, mistake) in [
+        ("[control]\nmode = 7", "control.mode: "),
+        (
+            "[control]\nmax_switches_per_hour = 1",
+            "control.max_switches_per_hour: 1 is not within 2",
+        ),
+        (
+            "[control]\nmax_switches_per_hour = 20",
+            "control.max_switches_per_day: 12 is below max_switches_per_hour, 20",
+        ),
+        ("[control]\nmin_off_secs = 0", "control.min_off_secs: 0 is not within 1 to 21600"),
+        ("[control]\nsafe_position = \"ajar\"", "expected `open` or `closed`"),
+        ("[control]\nminimum_on_secs = 600", "did you mean control.min_on_secs?"),
+        ("[control.threshold]\nclose_below = 140", "140 is not within 0 to 100"),
+        ("[control.threshold]\nclose_below = nan", "close_below: not a finite number"),
+        ("[control.threshold]\nunit = \"lb/MWh\"", "expected `percentile` or `g/kWh`"),
+        ("[feed]\nroot = \"NY Power\"", "feed.root: "),
+        ("[feed]\nusername = \"x\"\npassword_file = \"/nonexistent/p\"", "/nonexistent/p"),
+        ("[feed]\nca_file = \"/nonexistent/ca\"", "feed.ca_file: /nonexistent/ca cannot be read"),
+        ("[feed]\npassword = \"hunter2\"", "did you mean feed.password_file?"),
+        ("[actuator]\nkind = \"magic\"", "actuator.kind: unknown variant `magic`"),
+        ("[clock]\ntrust = \"never\"", "clock.trust: unknown variant `never`"),
+    ] {
+        check(toml, &[mistake]);
+    }
+    check(
+        "[control.threshold]\nunit = \"g/kWh\"",
+        &[
+            "control.threshold.close_below: must be given with unit = \"g/kWh\"",
+            "control.threshold.open_above: must be given with unit = \"g/kWh\"",
+        ],
+    );
+}
+
+#[test]
+fn a_password_file_is_read_and_never_shown() {
+    let mut secret = tempfile::NamedTempFile::new().unwrap();
+    writeln!(secret, "hunter2").unwrap();
+    let path = secret.path().display();
+    let config = read(&format!("[feed]\nusername = \"x\"\npassword_file = \"{path}\""))
+        .expect("no mistakes");
+    assert_eq!(config.feed.password.as_ref().map(Password::expose), Some("hunter2"));
+    assert!(!format!("{config:?}").contains("hunter2"));
+    check(
+        &format!("[feed]\npassword_file = \"{path}\""),
+        &["feed.username: must be given with password_file"],
+    );
+}
+
+#[test]
+fn what_is_set_is_what_is_used() {
+    let config = read(
+        "[control]\nmode = \"observe\"\nsafe_position = \"open\"\non_exit = \"keep\"\n\
+         [control.threshold]\nunit = \"g/kWh\"\nclose_below = 200\nopen_above = 250.5\n\
+         [feed]\nurl = \"mqtts://feed.example.org\"\naccept_demo = false\n\
+         [actuator.simulated]\nstate_file = \"/tmp/relay\"",
+    )
+    .expect("no mistakes");
+    assert_eq!((config.control.mode, config.control.safe), (Mode::Observe, Contactor::Open));
+    assert!(matches!(config.control.threshold, Threshold::Grams { .. }));
+    assert_eq!(config.on_exit, OnExit::Keep);
+    assert!(config.feed.url.is_tls() && !config.feed.accept_demo);
+    assert_eq!(
+        config.actuator,
+        ActuatorConfig::Simulated { state_file: PathBuf::from("/tmp/relay") }
+    );
+}
+
+#[test]
+fn state_has_a_usual_place() {
+    #[track_caller]
+    fn check(environment: &[(&str, &str)], expected: Option<&str>) {
+        let found = usual_state_dir(|name| {
+            environment.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
+        });
+        assert_eq!(found.as_deref(), expected.map(Path::new));
+    }
+    check(&[], None);
+    check(&[("HOME", "/home/ada")], Some("/home/ada/.local/state/ny-power-agent"));
+    check(&[("HOME", "/home/ada"), ("XDG_STATE_HOME", "/s")], Some("/s/ny-power-agent"));
+    check(&[("STATE_DIRECTORY", "/var/lib/a:/var/lib/b"), ("HOME", "/")], Some("/var/lib/a"));
+    check(&[("STATE_DIRECTORY", ""), ("HOME", "/h")], Some("/h/.local/state/ny-power-agent"));
+}

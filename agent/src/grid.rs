@@ -1,0 +1,339 @@
+//! What the agent knows about the grid: the newest reading, the last week, the usual course of a week.
+
+use std::fmt;
+
+use chrono::TimeDelta;
+use domain::Timestamp;
+use domain::control::{Bounds, Implausible, Live, Moment, Plausibility, Signal, Threshold};
+use domain::profile::Profile;
+use domain::series::{Sample, Window};
+use domain::units::CarbonIntensity;
+use domain::week::WEEK;
+use domain::wire::{CarbonNow, CarbonSeries, Origin};
+use tracing::{info, warn};
+
+use crate::eastern::hour_of_week;
+use crate::store::{LEARNED, Store};
+
+/// A stamp so far ahead of a trusted clock is no stamp: it would shut out every true one after it.
+const AHEAD: TimeDelta = TimeDelta::minutes(10);
+
+/// A series fills a hole of our own history that is at least this long: twice the slowest regular cadence.
+const HOLE: TimeDelta = TimeDelta::minutes(30);
+
+/// Played-back data whose time is further from ours than this are looked up by their own time.
+const PLAYED_BACK: TimeDelta = TimeDelta::hours(1);
+
+/// The grid as the agent knows it.
+pub struct Grid {
+    store: Store,
+    threshold: Threshold,
+    accept_demo: bool,
+    stale_after: TimeDelta,
+    origin: Origin,
+    newest: Option<Newest>,
+    plausibility: Plausibility,
+    week: Window,
+    bounds: Option<Bounds>,
+    profile: Profile,
+    learned: Option<Timestamp>,
+}
+
+/// The newest reading, and when it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Newest {
+    /// End of its interval.
+    pub ts: Timestamp,
+    /// Average, production, direct; `None` when it cannot be true.
+    pub believed: Option<CarbonIntensity>,
+    /// When it came.
+    pub arrived: Moment,
+    /// It was news when it came, not what the broker had kept.
+    pub fresh_off_the_wire: bool,
+}
+
+/// What became of a reading.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Taken {
+    /// It is the newest now.
+    Newest,
+    /// It corrects history.
+    Revised,
+}
+
+/// Why a reading was not taken.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Refused {
+    /// It is the newest already: the retained snapshot came again.
+    Known,
+    /// Older than the newest, and no correction.
+    Older,
+    /// From a time that has not been yet.
+    Ahead,
+    /// Played back or made up, and a real contactor is not moved for that.
+    Demo(Origin),
+    /// Some fuels are missing from it.
+    Incomplete,
+    /// It cannot be true.
+    Implausible(Implausible),
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known => f.write_str("it is known already"),
+            Self::Older => f.write_str("it is older than the newest"),
+            Self::Ahead => f.write_str("its time has not been yet"),
+            Self::Demo(origin) => write!(f, "it is {origin} data (see feed.accept_demo)"),
+            Self::Incomplete => f.write_str("some fuels are missing from it"),
+            Self::Implausible(why) => why.fmt(f),
+        }
+    }
+}
+
+impl Grid {
+    /// What `store` remembers; of the live series, until something else is heard.
+    pub fn new(
+        store: Store,
+        threshold: Threshold,
+        accept_demo: bool,
+        stale_after: TimeDelta,
+        now: Moment,
+    ) -> Self {
+        let mut grid = Self {
+            store,
+            threshold,
+            accept_demo,
+            stale_after,
+            origin: Origin::Nyiso,
+            newest: None,
+            plausibility: Plausibility::default(),
+            week: Window::new(WEEK),
+            bounds: None,
+            profile: Profile::of([], hour_of_week),
+            learned: None,
+        };
+        grid.remember(Origin::Nyiso);
+        // The last reading before a restart is as good as it was.
+        grid.newest = grid.week.newest().and_then(|sample| {
+            let believed = Some(CarbonIntensity::from_grams_per_kwh(sample.grams_per_kwh)?);
+            Some(Newest { ts: sample.ts, believed, arrived: now, fresh_off_the_wire: false })
+        });
+        grid
+    }
+
+    /// Where the data come from that are decided by.
+    pub fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// The newest reading.
+    pub fn newest(&self) -> Option<&Newest> {
+        self.newest.as_ref()
+    }
+
+    /// Hours of history behind the usual course.
+    pub fn hours_learned(&self) -> f64 {
+        self.profile.hours()
+    }
+
+    /// The latest moment that live data prove to have been.
+    pub fn proven(&self) -> Option<Timestamp> {
+        match self.origin {
+            Origin::Nyiso => self.week.newest().map(|sample| sample.ts),
+            Origin::Recorded | Origin::Generated => None,
+        }
+    }
+
+    /// A reading that has just been sent has a stamp that fits the clock: two who do not know each other
+    /// agree on the time.
+    pub fn vouches_for(&self, now: Timestamp) -> bool {
+        self.origin == Origin::Nyiso
+            && self.newest.is_some_and(|newest| {
+                newest.fresh_off_the_wire
+                    && (-AHEAD..=self.stale_after).contains(&(now - newest.ts))
+            })
+    }
+
+    /// Takes a reading in, or says why not. `retained`: the broker had kept it. `trusted`: the clock is.
+    ///
+    /// # Errors
+    /// [`Refused`] says why.
+    pub fn take(
+        &mut self,
+        reading: &CarbonNow,
+        retained: bool,
+        now: Moment,
+        trusted: bool,
+    ) -> Result<Taken, Refused> {
+        let ahead = |ts: Timestamp| trusted && now.wall + AHEAD < ts;
+        if reading.origin == Origin::Nyiso && ahead(reading.ts) {
+            return Err(Refused::Ahead);
+        }
+        self.admit(reading.origin, now.wall)?;
+        if !reading.complete {
+            return Err(Refused::Incomplete);
+        }
+        let intensity = CarbonIntensity::from_grams_per_kwh(reading.value)
+            .expect("bounds were checked at the door");
+        let sample = Sample { ts: reading.ts, grams_per_kwh: reading.value };
+        // A stamp that was taken while the clock was wrong must not shut out the true ones.
+        let newest = self.newest.filter(|newest| self.origin != Origin::Nyiso || !ahead(newest.ts));
+        if let Some(newest) = newest
+            && reading.ts <= newest.ts
+        {
+            return match (reading.revised, reading.ts == newest.ts) {
+                (true, is_newest) => {
+                    self.keep(sample);
+                    if is_newest {
+                        self.newest = Some(Newest { believed: Some(intensity), ..newest });
+                    }
+                    self.compare();
+                    Ok(Taken::Revised)
+                }
+                (false, true) => Err(Refused::Known),
+                (false, false) => Err(Refused::Older),
+            };
+        }
+        let judged = self.plausibility.judge(sample);
+        let believed = judged.is_ok().then_some(intensity);
+        self.newest =
+            Some(Newest { ts: reading.ts, believed, arrived: now, fresh_off_the_wire: !retained });
+        judged.map_err(Refused::Implausible)?;
+        self.keep(sample);
+        self.compare();
+        self.learn_hourly();
+        Ok(Taken::Newest)
+    }
+
+    /// Fills holes of our own history with a series of the feed. Gives the number of readings taken.
+    pub fn fill(&mut self, series: &CarbonSeries, now: Moment, trusted: bool) -> usize {
+        if self.admit(series.origin, now.wall).is_err() {
+            return 0;
+        }
+        let (Some(first), Some(last)) = (series.ts.first(), series.ts.last()) else { return 0 };
+        let known = self.store.readings(self.origin, *last + HOLE);
+        let known = &known[known.partition_point(|sample| sample.ts < *first - HOLE)..];
+        let is_in_hole = |ts: Timestamp| {
+            let next = known.partition_point(|sample| sample.ts < ts);
+            let before = next.checked_sub(1).map(|before| known[before].ts);
+            let after = known.get(next).map(|sample| sample.ts);
+            after != Some(ts)
+                && before.zip(after).is_none_or(|(before, after)| HOLE <= after - before)
+        };
+        let ahead =
+            |ts: Timestamp| series.origin == Origin::Nyiso && trusted && now.wall + AHEAD < ts;
+        let holes: Vec<Sample> = series
+            .ts
+            .iter()
+            .zip(&series.values)
+            .filter(|(ts, _)| !ahead(**ts) && is_in_hole(**ts))
+            .map(|(ts, value)| Sample { ts: *ts, grams_per_kwh: *value })
+            .collect();
+        for sample in &holes {
+            self.keep(*sample);
+        }
+        if !holes.is_empty() {
+            self.compare();
+            self.learn();
+            info!(
+                readings = holes.len(),
+                hours_known = self.hours_learned().round(),
+                "filled history from the feed"
+            );
+        }
+        holes.len()
+    }
+
+    /// What is known at `now`, for a decision; `usual` must come from [`Grid::usual`].
+    pub fn signal<'a>(
+        &self,
+        now: Moment,
+        usual: &'a dyn Fn(Timestamp) -> Option<CarbonIntensity>,
+    ) -> Signal<'a> {
+        let live = self.newest.and_then(|newest| {
+            // The time of played-back data is not ours: they are as old as their arrival.
+            let age = match self.origin {
+                Origin::Nyiso => (now.wall - newest.ts).to_std().unwrap_or_default(),
+                Origin::Recorded | Origin::Generated => now.at_least_since(&newest.arrived),
+            };
+            Some(Live { ts: newest.ts, age, intensity: newest.believed? })
+        });
+        Signal { live, bounds: self.bounds, usual }
+    }
+
+    /// The usual intensity at a time, by the agent's own history.
+    pub fn usual(&self) -> impl Fn(Timestamp) -> Option<CarbonIntensity> + '_ {
+        let shift = match (self.origin, self.newest) {
+            (Origin::Recorded | Origin::Generated, Some(newest)) => {
+                let shift = newest.ts - newest.arrived.wall;
+                if PLAYED_BACK < shift.abs() { shift } else { TimeDelta::zero() }
+            }
+            _ => TimeDelta::zero(),
+        };
+        move |ts| {
+            let ts = ts.checked_add_signed(shift)?;
+            self.profile.usual(hour_of_week(ts)).map(|(usual, _)| usual)
+        }
+    }
+
+    /// Lets data of `origin` in, and turns to its history when it is another than before.
+    fn admit(&mut self, origin: Origin, now: Timestamp) -> Result<(), Refused> {
+        if origin == self.origin {
+            return Ok(());
+        }
+        let live_is_fresh = self.origin == Origin::Nyiso
+            && self.newest.is_some_and(|newest| now - newest.ts <= self.stale_after);
+        if origin != Origin::Nyiso && (!self.accept_demo || live_is_fresh) {
+            return Err(Refused::Demo(origin));
+        }
+        match origin {
+            Origin::Nyiso => info!("the feed is live"),
+            Origin::Recorded => warn!("the feed plays back recorded data: what follows is a demo"),
+            Origin::Generated => warn!("the feed is made up: what follows is a demo"),
+        }
+        self.remember(origin);
+        Ok(())
+    }
+
+    fn remember(&mut self, origin: Origin) {
+        self.origin = origin;
+        self.newest = None;
+        self.plausibility = Plausibility::default();
+        self.week = Window::new(WEEK);
+        self.profile = Profile::of([], hour_of_week);
+        self.learned = None;
+        if let Some(newest) = self.store.newest(origin) {
+            for sample in self.store.readings(origin, newest) {
+                self.week.insert(sample);
+            }
+        }
+        self.compare();
+        self.learn();
+    }
+
+    fn keep(&mut self, sample: Sample) {
+        self.week.insert(sample);
+        if let Err(error) = self.store.keep_reading(self.origin, sample) {
+            warn!("a reading could not be kept: {error}");
+        }
+    }
+
+    fn compare(&mut self) {
+        self.bounds = self.threshold.bounds(&self.week);
+    }
+
+    fn learn_hourly(&mut self) {
+        let newest = self.week.newest().map(|sample| sample.ts);
+        if newest.zip(self.learned).is_none_or(|(newest, at)| TimeDelta::hours(1) <= newest - at) {
+            self.learn();
+        }
+    }
+
+    fn learn(&mut self) {
+        let Some(newest) = self.week.newest() else { return };
+        debug_assert!(WEEK <= LEARNED, "the week is part of what is learned");
+        self.profile = Profile::of(self.store.readings(self.origin, newest.ts), hour_of_week);
+        self.learned = Some(newest.ts);
+    }
+}

@@ -1,0 +1,142 @@
+//! Builds the tasks, joins them, and leaves the contactor as it should be left.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use domain::control::SwitchLog;
+use service::history::{History, SledConfig, SledHistory};
+use service::shutdown::Shutdown;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use crate::actuator::{Actuator, Exit, Ownership, Simulated, own};
+use crate::agent::{Agent, ClockPolicy, stale_after};
+use crate::api::Ear;
+use crate::clock_trust::{built, is_forgetful_board, kernel_is_synchronized};
+use crate::config::{ActuatorConfig, Config, OnExit};
+use crate::grid::Grid;
+use crate::lock::Lock;
+use crate::moments::Moments;
+use crate::store::Store;
+use crate::{control_loop, subscriber};
+
+/// How long tasks have to finish once the end is asked for.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How long the contactor may take to reach its exit position: three tries of an actuator that hardly
+/// answers. systemd waits 90 s.
+const EXIT_LIMIT: Duration = Duration::from_secs(45);
+
+/// The store stays below this: a year of moves and 45 days of three origins take a tenth of it.
+const STORE: SledConfig =
+    SledConfig { cache_bytes: 1 << 20, max_bytes: 64 << 20, open_limit: Duration::from_secs(60) };
+
+/// Runs the agent until it is asked to stop, or a task fails.
+///
+/// # Errors
+/// When the state directory cannot be used, another agent has it, or a task fails.
+pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
+    match &config.actuator {
+        ActuatorConfig::Simulated { state_file } => {
+            run_with(Simulated::new(state_file), &config, shutdown).await
+        }
+    }
+}
+
+async fn run_with<A: Actuator>(
+    actuator: A,
+    config: &Config,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
+    let _lock = Lock::take(&config.state_dir)?;
+    let moments = Moments::of_this_machine();
+
+    let history_dir = config.state_dir.join("history");
+    let (history, report) = SledHistory::open(&history_dir, STORE)
+        .with_context(|| format!("cannot open the history in {}", history_dir.display()))?;
+    if report.is_trouble() {
+        warn!("{report}");
+    } else {
+        info!("{report}");
+    }
+    let history: Arc<dyn History> = Arc::new(history);
+    let store = Store::new(Arc::clone(&history));
+    let (switches, readable) = match store.switches() {
+        Ok(switches) => (switches, true),
+        Err(error) => {
+            warn!("the record of the contactor's moves cannot be read: {error}");
+            (SwitchLog::default(), false)
+        }
+    };
+
+    let name = actuator.name();
+    let exit = match config.on_exit {
+        OnExit::Safe => Exit::To(config.control.safe),
+        OnExit::Keep => Exit::Keep,
+    };
+    let (handle, owner) = own(
+        actuator,
+        Ownership {
+            limits: config.control.limits,
+            exit,
+            moments: moments.clone(),
+            store: store.clone(),
+            switches,
+            record_is_doubtful: report.is_trouble() || !readable,
+        },
+    );
+    let owner = tokio::spawn(owner);
+
+    let grid = Grid::new(
+        store,
+        config.control.threshold,
+        config.feed.accept_demo,
+        stale_after(&config.control),
+        moments.now(),
+    );
+    let clock = ClockPolicy {
+        policy: config.clock_trust,
+        built: built(),
+        forgetful_board: is_forgetful_board(),
+        synchronized: kernel_is_synchronized,
+    };
+    info!(
+        mode = config.control.mode.as_str(),
+        feed = %config.feed.url,
+        actuator = %name,
+        state_dir = %config.state_dir.display(),
+        "ny-power-agent {} starts",
+        env!("CARGO_PKG_VERSION")
+    );
+    let url = config.feed.url.to_string();
+    let agent = Agent::new(config.control, moments, clock, grid, handle, name, url);
+
+    let outcome = match Ear::open(&config.state_dir) {
+        Ok(ear) => {
+            let (events, feed) = mpsc::channel(64);
+            let (status, asked) = watch::channel(None);
+            let mut tasks = JoinSet::new();
+            tasks.spawn(subscriber::run(config.feed.mqtt(), events, shutdown.token()));
+            tasks.spawn(control_loop::run(agent, config.tick, feed, status, shutdown.token()));
+            tasks.spawn(ear.listen(asked, shutdown.token()));
+            shutdown.join(tasks, GRACE).await
+        }
+        Err(error) => {
+            drop(agent);
+            Err(error)
+        }
+    };
+    // All handles are gone now, so the owner drives the exit position, whatever ended the rest.
+    let left = match tokio::time::timeout(EXIT_LIMIT, owner).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(panic)) => Err(panic).context("the actuator's owner failed"),
+        Err(_) => Err(anyhow::anyhow!("the contactor did not reach its exit position in time")),
+    };
+    let synced = tokio::task::spawn_blocking(move || history.sync()).await;
+    if let Ok(Err(error)) = synced {
+        warn!("the last seconds of history may be lost: {error}");
+    }
+    outcome.and(left)
+}

@@ -1,0 +1,232 @@
+//! What the agent remembers across restarts: readings, one series an origin, and the contactor's moves.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta};
+use domain::Timestamp;
+use domain::control::{BootId, Cause, Contactor, Moment, Priority, Switch, SwitchLog};
+use domain::series::Sample;
+use domain::wire::Origin;
+use serde::{Deserialize, Serialize};
+use service::history::{History, HistoryError, Retention, Series};
+
+/// How far back the usual course of a week is learned from.
+pub const LEARNED: TimeDelta = TimeDelta::days(45);
+
+// Twice the regular five-minute cadence: NYISO also publishes in between.
+const READINGS: Retention = Retention::days(45, 2 * 288 * 45);
+
+// Made-up and played-back data never stand in one row with live ones.
+const LIVE: Series = Series::new("average-intensity", READINGS);
+const RECORDED: Series = Series::new("average-intensity-recorded", READINGS);
+const GENERATED: Series = Series::new("average-intensity-generated", READINGS);
+
+// Budgets look back a day; the rest is for the person who asks why.
+const SWITCHES: Series = Series::new("switches", Retention::days(400, 20_000));
+
+fn readings_of(origin: Origin) -> &'static Series {
+    match origin {
+        Origin::Nyiso => &LIVE,
+        Origin::Recorded => &RECORDED,
+        Origin::Generated => &GENERATED,
+    }
+}
+
+/// The agent's memory. Cheap to clone.
+#[derive(Clone)]
+pub struct Store(Arc<dyn History>);
+
+impl Store {
+    /// Over a history.
+    pub fn new(history: Arc<dyn History>) -> Self {
+        Self(history)
+    }
+
+    /// Keeps a reading, in place of one of the same instant.
+    ///
+    /// # Errors
+    /// When the history fails.
+    pub fn keep_reading(&self, origin: Origin, sample: Sample) -> Result<(), HistoryError> {
+        self.0.put(readings_of(origin), sample.ts, &sample.grams_per_kwh.to_be_bytes())
+    }
+
+    /// The readings of the last [`LEARNED`] days before `until`, and `until`'s own, ascending. Stops at
+    /// damage.
+    pub fn readings(&self, origin: Origin, until: Timestamp) -> Vec<Sample> {
+        let mut samples = Vec::new();
+        let span = until - LEARNED..until + TimeDelta::milliseconds(1);
+        let outcome = self.0.scan(readings_of(origin), span, &mut |ts, value| {
+            // What is not eight bytes was written by another version: left out.
+            if let Ok(bytes) = value.try_into() {
+                samples.push(Sample { ts, grams_per_kwh: f64::from_be_bytes(bytes) });
+            }
+            ControlFlow::Continue(())
+        });
+        if let Err(error) = outcome {
+            tracing::warn!("part of the readings cannot be read: {error}");
+        }
+        samples
+    }
+
+    /// The newest reading.
+    pub fn newest(&self, origin: Origin) -> Option<Timestamp> {
+        self.0.last(readings_of(origin)).ok().flatten().map(|record| record.ts)
+    }
+
+    /// Keeps a move of the contactor, the `lifetime`th.
+    ///
+    /// # Errors
+    /// When the history fails.
+    pub fn keep_switch(&self, switch: &Switch, lifetime: u64) -> Result<(), HistoryError> {
+        let text = serde_json::to_vec(&SwitchRecord::of(switch, lifetime))
+            .expect("words and numbers always serialize");
+        self.0.append(&SWITCHES, switch.at.wall, &text).map(drop)
+    }
+
+    /// The moves that still matter. What cannot be read is left out.
+    ///
+    /// # Errors
+    /// When the history fails.
+    // By count and not by time: the clock may have jumped between them.
+    pub fn switches(&self) -> Result<SwitchLog, HistoryError> {
+        let mut records: Vec<SwitchRecord> = Vec::new();
+        let all = DateTime::UNIX_EPOCH..Timestamp::MAX_UTC;
+        self.0.scan(&SWITCHES, all, &mut |_, value| {
+            records.extend(serde_json::from_slice::<SwitchRecord>(value));
+            ControlFlow::Continue(())
+        })?;
+        let before = records.first().map_or(0, |first| first.lifetime.saturating_sub(1));
+        let mut log = SwitchLog::starting_at(before);
+        for switch in records.iter().filter_map(SwitchRecord::switch) {
+            log.record(switch);
+        }
+        Ok(log)
+    }
+
+    /// The durable point: what was kept before it survives a power cut. Blocks.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn sync(&self) -> Result<(), HistoryError> {
+        self.0.sync()
+    }
+}
+
+/// A move as it is stored.
+#[derive(Debug, Serialize, Deserialize)]
+struct SwitchRecord {
+    wall_ms: i64,
+    boot: String,
+    uptime_ms: u64,
+    to: String,
+    cause: String,
+    lifetime: u64,
+}
+
+impl SwitchRecord {
+    fn of(switch: &Switch, lifetime: u64) -> Self {
+        Self {
+            wall_ms: switch.at.wall.timestamp_millis(),
+            boot: format!("{:032x}", switch.at.boot.0),
+            uptime_ms: u64::try_from(switch.at.uptime.as_millis()).unwrap_or(u64::MAX),
+            to: switch.to.as_str().to_owned(),
+            cause: cause_word(switch.cause).to_owned(),
+            lifetime,
+        }
+    }
+
+    fn switch(&self) -> Option<Switch> {
+        Some(Switch {
+            at: Moment {
+                wall: DateTime::from_timestamp_millis(self.wall_ms)?,
+                boot: BootId(u128::from_str_radix(&self.boot, 16).ok()?),
+                uptime: Duration::from_millis(self.uptime_ms),
+            },
+            to: Contactor::from_word(&self.to)?,
+            cause: cause_of(&self.cause)?,
+        })
+    }
+}
+
+/// The word of a cause, in store and status.
+pub fn cause_word(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Claim(priority) => priority.as_str(),
+        Cause::FailState => "fail-state",
+        Cause::ByHand => "by-hand",
+        Cause::Found => "found",
+    }
+}
+
+fn cause_of(word: &str) -> Option<Cause> {
+    [Cause::FailState, Cause::ByHand, Cause::Found]
+        .into_iter()
+        .chain(Priority::ALL.map(Cause::Claim))
+        .find(|cause| cause_word(*cause) == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use service::history::MemoryHistory;
+
+    fn store() -> Store {
+        Store::new(Arc::new(MemoryHistory::new()))
+    }
+
+    fn at(secs: i64) -> Timestamp {
+        DateTime::from_timestamp(1_773_144_000 + secs, 0).unwrap()
+    }
+
+    #[test]
+    fn readings_of_different_origins_never_mix() {
+        let store = store();
+        let live = Sample { ts: at(0), grams_per_kwh: 212.5 };
+        let made_up = Sample { ts: at(300), grams_per_kwh: 99.0 };
+        store.keep_reading(Origin::Nyiso, live).unwrap();
+        store.keep_reading(Origin::Generated, made_up).unwrap();
+        assert_eq!(store.readings(Origin::Nyiso, at(300)), [live]);
+        assert_eq!(store.readings(Origin::Generated, at(300)), [made_up]);
+        assert_eq!(store.readings(Origin::Recorded, at(300)), []);
+        assert_eq!(store.newest(Origin::Nyiso), Some(at(0)));
+    }
+
+    #[test]
+    fn moves_come_back_as_they_were_even_when_the_clock_went_back_between() {
+        let store = store();
+        let causes = [
+            Cause::Claim(Priority::Threshold),
+            Cause::ByHand,
+            Cause::Found,
+            Cause::FailState,
+            Cause::Claim(Priority::Default),
+            Cause::Claim(Priority::Manual),
+            Cause::Claim(Priority::Safety),
+        ];
+        let mut expected = Vec::new();
+        for (n, cause) in causes.into_iter().enumerate() {
+            let switch = Switch {
+                at: Moment {
+                    wall: at(-(n as i64) * 1000),
+                    boot: BootId(u128::MAX - 7),
+                    uptime: Duration::from_millis(60_500 * n as u64),
+                },
+                to: if n % 2 == 0 { Contactor::Closed } else { Contactor::Open },
+                cause,
+            };
+            store.keep_switch(&switch, 41 + n as u64).unwrap();
+            expected.push(switch);
+        }
+        let log = store.switches().unwrap();
+        assert_eq!(log.recent().copied().collect::<Vec<_>>(), expected);
+        assert_eq!(log.lifetime(), 47);
+    }
+
+    #[test]
+    fn a_new_store_knows_no_moves() {
+        let log = store().switches().unwrap();
+        assert_eq!((log.last(), log.lifetime()), (None, 0));
+    }
+}
