@@ -9,6 +9,7 @@
 mod filter;
 mod packet;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -21,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use domain::wire::Root;
+
+use super::sparse::Sparse;
 use filter::{Action, Filter, Refusal};
 
 /// Subprotocols, the preferred one first. The second is what MQTT 3.1 clients ask for.
@@ -50,6 +53,8 @@ pub(super) struct Bridge {
     pub root: Root,
     /// A client that opens a socket says CONNECT by then.
     pub connect_within: Duration,
+    /// Says when a refusal may be logged.
+    pub log: Arc<Sparse>,
 }
 
 /// Why a connection ended.
@@ -113,9 +118,16 @@ impl Bridge {
         metrics::counter!("ny_power_web_bridge_ended_total", "reason" => end.kind()).increment(1);
         match &end {
             End::BrokerDown(source) => {
-                warn!(broker = self.broker, error = %source, "the bridge cannot reach the broker");
+                if let Some(suppressed) = self.log.admit(Instant::now()) {
+                    let broker = &self.broker;
+                    warn!(broker, error = %source, suppressed, "the bridge cannot reach the broker");
+                }
             }
-            End::Refused(_) | End::Text => info!(reason = %end, "closed a reader's connection"),
+            End::Refused(_) | End::Text => {
+                if let Some(suppressed) = self.log.admit(Instant::now()) {
+                    info!(reason = %end, suppressed, "closed a reader's connection");
+                }
+            }
             _ => debug!(reason = %end, "a reader's connection ended"),
         }
         if let Some(code) = end.close_code() {

@@ -14,6 +14,7 @@ mod respond;
 mod retained;
 mod schemas;
 mod server;
+mod sparse;
 mod template;
 mod view;
 mod words;
@@ -48,12 +49,16 @@ use bridge::Bridge;
 use page::{Name, Pages};
 use respond::{Cache, HTML};
 use schemas::{OPENAPI, SCHEMA_JSON, SCHEMAS};
+use sparse::Sparse;
 
 /// Tells the time. The one that runs asks `service::clock`; tests bring their own.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Writes the metrics in the text format of Prometheus.
 pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// Strangers cause at most one log line in this time; the metrics count them all.
+const REFUSAL_LOG_EVERY: Duration = Duration::from_secs(1);
 
 /// What the web service needs to know.
 #[derive(Clone, Debug)]
@@ -101,6 +106,7 @@ struct Shared {
     pages: Pages,
     schema_index: Compressed,
     viewers: Arc<Semaphore>,
+    refusal_log: Arc<Sparse>,
     bridges: TaskTracker,
     closing: CancellationToken,
 }
@@ -123,6 +129,7 @@ impl WebState {
             pages: Pages::new(&config.build, config.broker_hint.as_deref()),
             schema_index: schemas::index(retained.root()),
             viewers: Arc::new(Semaphore::new(config.max_viewers)),
+            refusal_log: Arc::new(Sparse::new(REFUSAL_LOG_EVERY)),
             bridges: TaskTracker::new(),
             closing: CancellationToken::new(),
             config,
@@ -211,6 +218,7 @@ async fn mqtt(
         broker: state.0.config.broker.clone(),
         root: state.0.retained.root().clone(),
         connect_within: state.0.config.connect_within,
+        log: Arc::clone(&state.0.refusal_log),
     };
     let closing = state.0.closing.clone();
     let served = state.0.bridges.token();

@@ -137,3 +137,31 @@ test("only a change of the verdict is announced, and not every five seconds", as
     assert.match(await page.locator("#announcer").textContent() ?? "", /^Now average/);
   });
 });
+
+test("three thousand updates, ten days of them, leave heap and nodes flat", { timeout: 120_000 }, async () => {
+  await world.visit({}, async (page) => {
+    await feedIs(page, "live");
+    const session = await page.context().newCDPSession(page);
+    await session.send("Performance.enable");
+    const measure = async () => {
+      await session.send("HeapProfiler.collectGarbage");
+      const { metrics } = await session.send("Performance.getMetrics");
+      const of = (/** @type {string} */ name) => metrics.find((metric) => metric.name === name)?.value ?? NaN;
+      return { heap: of("JSHeapUsedSize"), nodes: await page.evaluate(() => document.querySelectorAll("*").length) };
+    };
+    let at = step() + 30_000;
+    const send = async (/** @type {number} */ count) => {
+      const lines = [];
+      for (let i = 0; i < count; i += 1) lines.push(JSON.stringify(co2((at += 10), { value: 200 + (i % 60) })));
+      await world.broker.send(["-t", "ny-power/computed/co2", "-l"], `${lines.join("\n")}\n`);
+      await says(page, "#value", String(200 + ((count - 1) % 60)));
+    };
+    await send(100);
+    const before = await measure();
+    for (let round = 0; round < 6; round += 1) await send(500);
+    const after = await measure();
+    console.log(`heap ${before.heap} to ${after.heap} bytes, nodes ${before.nodes} to ${after.nodes}`);
+    assert.ok(after.heap < 6e6 && after.heap - before.heap < 1e6, `heap ${before.heap} to ${after.heap}`);
+    assert.ok(Math.abs(after.nodes - before.nodes) <= 4, `nodes ${before.nodes} to ${after.nodes}`);
+  });
+});

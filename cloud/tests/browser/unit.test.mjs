@@ -6,7 +6,7 @@ import { test } from "node:test";
 const assets = new URL("../../src/web/assets/", import.meta.url);
 const { hour, minuteOfDay, thousands, time, timeAndDay, whole } = await import(new URL("format.js", assets).href);
 const { hourlyMeans, linePath, readingAt } = await import(new URL("chart.js", assets).href);
-const { framer } = await import(new URL("mqtt.js", assets).href);
+const { framer, subscribe } = await import(new URL("mqtt.js", assets).href);
 const { Readings } = await import(new URL("readings.js", assets).href);
 const { EN, fill } = await import(new URL("words.js", assets).href);
 
@@ -68,6 +68,83 @@ test("packets come out whole however they are split or joined", () => {
   }
   assert.throws(() => framer(() => {})(Uint8Array.from([0x30, 0xff, 0xff, 0xff, 0xff, 1])), /without end/);
   assert.throws(() => framer(() => {})(Uint8Array.from([0x30, 0xff, 0xff, 0xff, 0x7f])), /268435455 bytes/);
+});
+
+test("the client pings by what it says, not by what it hears, and gives up on silence", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+  let now = 0;
+  t.mock.method(performance, "now", () => now);
+  t.mock.method(Math, "random", () => 0);
+  /** @type {any[]} */
+  const sockets = [];
+  class FakeSocket {
+    static OPEN = 1;
+    readyState = 1;
+    /** @type {number[]} */
+    kinds = [];
+    constructor() {
+      sockets.push(this);
+    }
+    send(/** @type {Uint8Array} */ bytes) {
+      this.kinds.push(bytes[0] >> 4);
+    }
+    close() {
+      this.readyState = 3;
+    }
+    hear(/** @type {number[]} */ ...bytes) {
+      /** @type {any} */ (this).onmessage({ data: Uint8Array.from(bytes).buffer });
+    }
+  }
+  const real = globalThis.WebSocket;
+  globalThis.WebSocket = /** @type {any} */ (FakeSocket);
+  try {
+    /** @type {string[]} */
+    const states = [];
+    subscribe({ url: "ws://x/mqtt", filters: ["a/#"], onMessage: () => {}, onState: (/** @type {string} */ state) => states.push(state) });
+    const welcome = () => {
+      sockets.at(-1).onopen();
+      sockets.at(-1).hear(0x20, 2, 0, 0);
+      sockets.at(-1).hear(0x90, 3, 0, 1, 0);
+    };
+    welcome();
+    assert.deepEqual([states, sockets[0].kinds], [["connecting", "live"], [1, 8]]);
+
+    // A busy stream for a minute: something is heard each second.
+    for (let second = 0; second < 60; second += 1) {
+      now += 1000;
+      t.mock.timers.tick(1000);
+      sockets[0].hear(0x30, 3, 0, 1, 0x61);
+    }
+    assert.deepEqual(sockets[0].kinds.slice(2), [12, 12, 12]);
+
+    // Then silence.
+    for (let second = 0; second < 51; second += 1) {
+      now += 1000;
+      t.mock.timers.tick(1000);
+    }
+    assert.equal(states.at(-1), "reconnecting");
+    now += 1000;
+    t.mock.timers.tick(1000);
+    assert.equal(sockets.length, 2);
+    welcome();
+    assert.equal(states.at(-1), "live");
+
+    // A refusal drops the connection, and the waits grow.
+    t.mock.method(console, "warn", () => {});
+    for (const wait of [250, 500, 1000, 2000, 4000, 8000, 15_000, 15_000]) {
+      const before = sockets.length;
+      if (sockets.at(-1).onclose) sockets.at(-1).onclose();
+      t.mock.timers.tick(wait - 1);
+      assert.equal(sockets.length, before);
+      t.mock.timers.tick(1);
+      assert.equal(sockets.length, before + 1, `after ${wait} ms`);
+    }
+    sockets.at(-1).onopen();
+    sockets.at(-1).hear(0x20, 2, 0, 5);
+    assert.equal(states.at(-1), "reconnecting");
+  } finally {
+    globalThis.WebSocket = real;
+  }
 });
 
 test("readings keep the newest and drop what is not promised", (t) => {

@@ -80,6 +80,7 @@ export const subscribe = ({ url, filters, onMessage, onState }) => {
   let socket = null;
   let wait = 500;
   let heard = 0;
+  let sent = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let retry;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -108,7 +109,9 @@ export const subscribe = ({ url, filters, onMessage, onState }) => {
 
   /** @param {Uint8Array<ArrayBuffer>} bytes */
   const send = (bytes) => {
-    if (socket?.readyState === WebSocket.OPEN) socket.send(bytes);
+    if (socket?.readyState !== WebSocket.OPEN) return;
+    sent = performance.now();
+    socket.send(bytes);
   };
   const ping = () => send(packet(PINGREQ, []));
 
@@ -124,8 +127,10 @@ export const subscribe = ({ url, filters, onMessage, onState }) => {
         clearTimeout(deadline);
         wait = 500;
         beat = setInterval(() => {
-          if (performance.now() - heard > SILENCE_MS) lost();
-          else if (performance.now() - heard > (KEEP_ALIVE_S * 1000) / 2) ping();
+          const now = performance.now();
+          if (now - heard > SILENCE_MS) lost();
+          // However much we hear: the broker counts what we say.
+          else if (now - sent > (KEEP_ALIVE_S * 1000) / 2) ping();
         }, 5_000);
         onState("live");
         return;
@@ -174,9 +179,10 @@ export const subscribe = ({ url, filters, onMessage, onState }) => {
     wake: () => {
       if (socket?.readyState === WebSocket.OPEN) {
         const asked = performance.now();
+        const doubted = socket;
         ping();
         setTimeout(() => {
-          if (socket && heard < asked) lost();
+          if (socket === doubted && heard < asked) lost();
         }, WAKE_MS);
       } else {
         clearTimeout(retry);
