@@ -1,16 +1,22 @@
 //! The command line.
 
-pub mod plan;
 mod ask;
 mod check_config;
-use std::path::PathBuf;
+pub mod plan;
+
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
+use service::clock::{Clock as _, SystemClock};
 use service::settings::Mistakes;
 use service::shutdown::Shutdown;
-use crate::config::{Config, find};
+
+use crate::config::{Config, File, find};
+
 /// Exit status for settings or arguments that cannot be used.
 const MISUSE: u8 = 2;
+
 /// Charges the car when New York's grid is cleanest.
 ///
 /// Settings come from the file of --config, else from /etc/ny-power/agent.toml if it is there, and from
@@ -21,11 +27,21 @@ pub struct Arguments {
     /// Settings file instead of the usual one.
     #[arg(long, short, global = true, value_name = "FILE", env = "NY_POWER_AGENT_CONFIG")]
     config: Option<PathBuf>,
+
     #[command(subcommand)]
     command: Command,
 }
+
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(flatten)]
+    WithSettings(WithSettings),
+    /// Plan a charge from a forecast: needs neither settings nor a running agent.
+    Plan(plan::PlanArgs),
+}
+
+#[derive(Debug, Subcommand)]
+enum WithSettings {
     /// Subscribe, decide, switch: until Ctrl-C or SIGTERM.
     Run,
     /// Print the settings as they are used, or every mistake in them, and exit.
@@ -43,31 +59,44 @@ enum Command {
         json: bool,
     },
 }
+
 /// Runs the command of `arguments`.
 pub fn main(arguments: Arguments) -> ExitCode {
-    let path = find(arguments.config.as_deref());
-    let (file, config) = match Config::load(path.as_deref()) {
-        Ok(loaded) => loaded,
-        Err(mistakes) => return misuse(&mistakes),
-    };
     let outcome = match arguments.command {
-        Command::Run => run(config),
-        Command::CheckConfig => check_config::print(path.as_deref(), &file, &config),
-        Command::Status { json } => ask::status(&config, json),
-        Command::Why { json } => ask::why(&config, json),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("ny-power-agent: {error:#}");
-            ExitCode::FAILURE
+        Command::Plan(plan) => {
+            plan::run(plan, SystemClock::new().now(), &mut std::io::stdout().lock())
         }
+        Command::WithSettings(command) => {
+            let path = find(arguments.config.as_deref());
+            match Config::load(path.as_deref()) {
+                Ok((file, config)) => command.run(path.as_deref(), &file, config),
+                Err(mistakes) => return misuse(&mistakes),
+            }
+        }
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("ny-power-agent: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+impl WithSettings {
+    fn run(self, path: Option<&Path>, file: &File, config: Config) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Run => run(config),
+            Self::CheckConfig => check_config::print(path, file, &config),
+            Self::Status { json } => ask::status(&config, json),
+            Self::Why { json } => ask::why(&config, json),
+        }?;
+        Ok(ExitCode::SUCCESS)
     }
 }
+
 fn misuse(mistakes: &Mistakes) -> ExitCode {
     eprintln!("ny-power-agent: {mistakes}");
     ExitCode::from(MISUSE)
 }
+
 fn run(config: Config) -> anyhow::Result<()> {
     service::logging::init();
     // One thread: there is never more than one thing to do, and threads cost memory on a Pi.

@@ -1,6 +1,3 @@
-//! The agent.
-
-pub mod commands;
 //! Charges the car when New York's grid is cleanest.
 //!
 //! ```text
@@ -11,10 +8,12 @@ pub mod commands;
 //!
 //! Every decision is made in `domain::control`; here are the eyes, the hands and the memory for it. Read the
 //! modules in this order: [`config`], [`subscriber`], [`grid`], [`agent`], [`actuator`], [`run`].
+
 pub mod actuator;
 pub mod agent;
 mod api;
 pub mod clock_trust;
+pub mod commands;
 pub mod config;
 mod control_loop;
 pub mod eastern;
@@ -26,4 +25,5 @@ mod run;
 pub mod status;
 pub mod store;
 pub mod subscriber;
+
 pub use run::run;

@@ -30,8 +30,12 @@ const GRACE: Duration = Duration::from_secs(5);
 const EXIT_LIMIT: Duration = Duration::from_secs(45);
 
 /// The store stays below this: a year of moves and 45 days of three origins take a tenth of it.
-const STORE: SledConfig =
-    SledConfig { cache_bytes: 1 << 20, max_bytes: 64 << 20, open_limit: Duration::from_secs(60) };
+const STORE: SledConfig = SledConfig {
+    cache_bytes: 1 << 20,
+    max_bytes: 64 << 20,
+    open_limit: Duration::from_secs(60),
+    retry_every: Duration::from_secs(10),
+};
 
 /// Runs the agent until it is asked to stop, or a task fails.
 ///

@@ -2,11 +2,8 @@
 //!
 //! Read the modules in this order: what is measured ([`units`], [`fuel_mix`]), what is new in it
 //! ([`changes`], [`freshness`]), what it means for the climate ([`factors`], [`carbon`], [`week`], [`series`],
-//! [`stream`]), what is to come ([`forecast`]), when to charge ([`plan`]) and how not to do so all at once
-//! ([`fleet`]), and what is said to the world ([`wire`]).
-//! Read the modules in this order: what is measured ([`units`], [`fuel_mix`]), what it means for the
-//! climate ([`factors`], [`carbon`], [`week`], [`series`], [`profile`]), where the
-//! contactor belongs ([`control`]), and what is said to the world ([`wire`]).
+//! [`stream`]), what is to come ([`forecast`], [`profile`]), where the contactor belongs ([`control`]), when to
+//! charge ([`plan`]) and how not to do so all at once ([`fleet`]), and what is said to the world ([`wire`]).
 //!
 //! Invariants: time is always an argument; a value that exists is valid; only [`wire`] knows serde
 //! and the topics.

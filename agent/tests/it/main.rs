@@ -1,14 +1,13 @@
-//! Promises of the agent, kept by the built program.
+//! The agent's stories: against a relay that does as the test says and a clock that the test turns, and the
+//! program itself against a real broker.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
-mod plan_command;
-//! The agent's stories: against a relay that does as the test says and a clock that the test turns, and the
-//! program itself against a real broker.
 mod cli;
 mod clock;
 mod desk;
 mod feed;
+mod plan_command;
 mod process;
 mod program;
 mod relay;
