@@ -21,6 +21,9 @@ const AHEAD: TimeDelta = TimeDelta::minutes(10);
 /// A series fills a hole of our own history that is at least this long: twice the slowest regular cadence.
 const HOLE: TimeDelta = TimeDelta::minutes(30);
 
+/// A feed that has just started sends today and yesterday in one go.
+const LONGEST_CATCH_UP: TimeDelta = TimeDelta::days(3);
+
 /// Played-back data whose time is further from ours than this are looked up by their own time.
 const PLAYED_BACK: TimeDelta = TimeDelta::hours(1);
 
@@ -252,10 +255,14 @@ impl Grid {
         usual: &'a dyn Fn(Timestamp) -> Option<CarbonIntensity>,
     ) -> Signal<'a> {
         let live = self.newest.and_then(|newest| {
-            // The time of played-back data is not ours: they are as old as their arrival.
-            let age = match self.origin {
-                Origin::Nyiso => (now.wall - newest.ts).to_std().unwrap_or_default(),
-                Origin::Recorded | Origin::Generated => now.at_least_since(&newest.arrived),
+            // A stand-in stamps by our clock, and what is hours old is a catch-up; unless it plays faster than
+            // time or of another year: such a reading is as old as its arrival.
+            let by_stamp = (-AHEAD..=LONGEST_CATCH_UP).contains(&(now.wall - newest.ts));
+            let played_back = self.origin != Origin::Nyiso && !by_stamp;
+            let age = if played_back {
+                now.at_least_since(&newest.arrived)
+            } else {
+                (now.wall - newest.ts).to_std().unwrap_or_default()
             };
             Some(Live { ts: newest.ts, age, intensity: newest.believed? })
         });

@@ -214,6 +214,22 @@ async fn played_back_data_age_by_their_arrival() {
 }
 
 #[tokio::test]
+async fn a_demo_that_catches_up_is_not_live_yet() {
+    let desk = Desk::new(Open);
+    let mut agent = desk.start();
+    let mut yesterday = agent.reading(140.0);
+    yesterday.origin = Origin::Generated;
+    yesterday.ts -= TimeDelta::hours(13);
+    assert!(agent.hear(yesterday));
+    assert_eq!(agent.check(Open).await.signal.source, "none");
+    let mut now = agent.reading(150.0);
+    now.origin = Origin::Generated;
+    assert!(agent.hear(now));
+    assert_eq!(agent.check(Closed).await.signal.source, "live");
+    agent.kill().await;
+}
+
+#[tokio::test]
 async fn the_series_fill_holes_and_nothing_else() {
     let desk = Desk::new(Open);
     let mut agent = desk.start();
