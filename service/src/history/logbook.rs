@@ -42,7 +42,7 @@ pub trait Table: Send + Sync {
     fn backward(&self, from: &[u8], to: &[u8], visit: Visit<'_>) -> Result<(), HistoryError>;
 
     /// See [`History::sync`].
-    fn sync(&mut self) -> Result<(), HistoryError>;
+    fn sync(&self) -> Result<(), HistoryError>;
 
     /// See [`History::size_on_disk`].
     fn size_on_disk(&self) -> Result<u64, HistoryError>;
@@ -273,14 +273,19 @@ impl<T: Table> History for Logbook<T> {
     }
 
     fn sync(&self) -> Result<(), HistoryError> {
+        self.lock().tend(None);
+        // An fsync may take seconds on an SD card: others may read meanwhile.
+        let outcome = self.read().table.sync();
         let mut inner = self.lock();
-        inner.tend(None);
-        let Inner { table, counts } = &mut *inner;
-        let outcome = table.sync();
         match &outcome {
-            Ok(()) => table.note(counts),
+            Ok(()) => {
+                let Inner { table, counts } = &mut *inner;
+                table.note(counts);
+            }
             // For the next write's sake. This sync failed for good: what it was to save may be lost.
-            Err(error) => drop(inner.tend(Some(error))),
+            Err(error) => {
+                inner.tend(Some(error));
+            }
         }
         outcome
     }

@@ -59,7 +59,7 @@ impl Table for Map {
         Ok(())
     }
 
-    fn sync(&mut self) -> Result<(), HistoryError> {
+    fn sync(&self) -> Result<(), HistoryError> {
         Ok(())
     }
 

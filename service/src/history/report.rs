@@ -1,6 +1,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use tracing::{info, warn};
+
 /// What became of a store that was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -36,6 +38,15 @@ impl OpenReport {
     pub fn is_trouble(&self) -> bool {
         self.missing != 0 || !matches!(self.outcome, Outcome::New | Outcome::Intact)
     }
+
+    /// Logs it: a warning where a person should know.
+    pub fn log(&self) {
+        if self.is_trouble() {
+            warn!("{self}");
+        } else {
+            info!("{self}");
+        }
+    }
 }
 
 impl fmt::Display for OpenReport {
@@ -68,7 +79,6 @@ impl fmt::Display for OpenReport {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
 fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }

@@ -3,9 +3,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use ::sled::IVec;
 use tracing::{debug, error, info, warn};
 
 use super::HistoryError;
+use super::copy::settle_cache;
 use super::files::{Place, write_counts};
 use super::guard::{Gone, caught, within};
 use super::ladder::{self, Opened};
@@ -19,7 +21,7 @@ const BACKGROUND_FLUSH: Duration = Duration::from_secs(1);
 const SYNC_LIMIT: Duration = Duration::from_secs(30);
 
 /// The size on disk is looked at once in so many writes.
-const WRITES_PER_LOOK: u32 = 256;
+const WRITES_PER_LOOK: u32 = 64;
 
 /// How a history in sled uses the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +63,7 @@ pub type SledHistory = Logbook<Store>;
 
 impl SledHistory {
     /// Opens the history in `dir`, which is made if need be, whatever the damage, and says what was
-    /// found. Log the report.
+    /// found; [`OpenReport::log`] it.
     ///
     /// # Errors
     /// When the place cannot be used: not a directory, no permission, in use by another process,
@@ -138,21 +140,19 @@ impl Store {
         from: &[u8],
         to: &[u8],
         visit: Visit<'_>,
-        step: impl Fn(&mut ::sled::Iter) -> Option<::sled::Result<(::sled::IVec, ::sled::IVec)>>,
+        step: impl Fn(&::sled::Db, &mut ::sled::Iter) -> ::sled::Result<Option<(IVec, IVec)>>,
     ) -> Result<(), HistoryError> {
         if to <= from {
             return Ok(());
         }
         let mut records = self.with(|db| Ok(db.range(from..to)))?;
         // Guarded record by record, so that a panic of `visit` stays its own.
-        loop {
-            let Some((key, value)) = self.with(|_| step(&mut records).transpose())? else {
-                return Ok(());
-            };
+        while let Some((key, value)) = self.with(|db| step(db, &mut records))? {
             if visit(&key, &value).is_break() {
-                return Ok(());
+                break;
             }
         }
+        Ok(())
     }
 
     /// Keeps the store below its cap.
@@ -176,12 +176,9 @@ impl Store {
         self.suspect = false.into();
         match ladder::open(&self.place, &self.config) {
             Ok(Opened { db, counts, report }) => {
-                if report.is_trouble() {
-                    warn!("{report}");
-                } else {
-                    info!("{report}");
-                }
+                report.log();
                 self.state = State::Open(db);
+                self.noted.clone_from(&counts);
                 Some(counts)
             }
             Err(trouble) => {
@@ -209,14 +206,21 @@ impl Table for Store {
     }
 
     fn forward(&self, from: &[u8], to: &[u8], visit: Visit<'_>) -> Result<(), HistoryError> {
-        self.walk(from, to, visit, Iterator::next)
+        self.walk(from, to, visit, |db, records| {
+            let record = records.next().transpose()?;
+            if let Some((key, value)) = &record {
+                settle_cache(db, key, value)?;
+            }
+            Ok(record)
+        })
     }
 
     fn backward(&self, from: &[u8], to: &[u8], visit: Visit<'_>) -> Result<(), HistoryError> {
-        self.walk(from, to, visit, DoubleEndedIterator::next_back)
+        // Never a long walk: nothing here asks for more than a few records from the end.
+        self.walk(from, to, visit, |_, records| records.next_back().transpose())
     }
 
-    fn sync(&mut self) -> Result<(), HistoryError> {
+    fn sync(&self) -> Result<(), HistoryError> {
         sync(&self.place, self.db()?, &self.place.store())
     }
 
@@ -227,12 +231,14 @@ impl Table for Store {
     fn note(&mut self, counts: &Counts) {
         // Only for the report after a damage: a few records more or less are not worth a write.
         let total = |counts: &Counts| counts.values().sum::<u64>();
-        let (old, new) = (total(&self.noted), total(counts));
+        let mut now = self.noted.clone();
+        now.extend(counts.iter().map(|(name, count)| (name.clone(), *count)));
+        let (old, new) = (total(&self.noted), total(&now));
         if old.abs_diff(new) <= old / 64 || !matches!(self.state, State::Open(_)) {
             return;
         }
-        match write_counts(&self.place.store(), counts) {
-            Ok(()) => self.noted = counts.clone(),
+        match write_counts(&self.place.store(), &now) {
+            Ok(()) => self.noted = now,
             Err(error) => debug!("cannot note the number of records: {error}"),
         }
     }

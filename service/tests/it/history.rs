@@ -1,7 +1,10 @@
 //! The history: the same promises, kept by both implementations.
 
 mod damage;
+mod kill;
+mod place;
 mod rules;
+mod size;
 
 use std::time::Duration;
 
