@@ -44,7 +44,7 @@ pub fn open_store(dir: &Path, service: &str, config: &Config) -> anyhow::Result<
     let dir = dir.join(service);
     std::fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
     let settings = SledConfig { max_bytes: config.co2.max_store_mb << 20, ..SledConfig::default() };
-    let (store, report) = SledHistory::open(&dir.join("store"), settings)?;
+    let (store, report) = SledHistory::open(&dir, settings)?;
     if report.is_trouble() {
         warn!(service, store = %dir.display(), "{report}");
     } else {
