@@ -83,12 +83,14 @@ impl Published {
             .max()
             .max(newest_published);
         let mut awaited = None;
-        let mut before = mixes.first().and_then(|first| self.before(first.ts));
+        let mut before = None;
         for mix in mixes {
             if mix.ts > now + FUTURE_TOLERANCE {
                 held_back = true;
                 continue;
             }
+            // Files of days that are apart may come together, the days between published before.
+            before = before.max(self.before(mix.ts));
             let interval_s = match before {
                 Some(before) if mix.ts - before <= LONGEST_GAP => (mix.ts - before).num_seconds(),
                 _ => 300,
@@ -227,6 +229,13 @@ mod tests {
         assert_eq!(publish(&mut published, &[mix(0, 1.0), incomplete(5)], 7), "5:300!");
         assert_eq!(publish(&mut published, &[mix(0, 1.0), mix(5, 1.0)], 8), "5:300r!");
         assert_eq!(publish(&mut published, &[incomplete(6), mix(10, 1.0)], 11), "6:60 10:240!");
+    }
+
+    #[test]
+    fn an_interval_counts_from_what_was_published_between_two_files() {
+        let mut published = Published::default();
+        publish(&mut published, &[mix(5, 1.0)], 20);
+        assert_eq!(publish(&mut published, &[mix(0, 1.0), mix(10, 1.0)], 20), "0:300 10:300!");
     }
 
     #[test]
