@@ -11,7 +11,7 @@
 //! stop waits for that, so a restart repeats nothing. A kill -9 or a power cut may repeat what was not durable
 //! yet: one instant in regular service, [`SYNC_EVERY`] in a catch-up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +44,10 @@ const LONGEST_CATCH_UP: TimeDelta = TimeDelta::days(45);
 /// A closed day is looked at again this often: NYISO corrects in place, silently.
 const RECHECK_YESTERDAY: TimeDelta = TimeDelta::minutes(15);
 
+/// A past day that NYISO has no file of is asked for this often, [`RECHECK_YESTERDAY`] apart: one that answers
+/// 404 to everything for a while is in trouble, and one that does so for an hour lacks the day.
+const LOOKS_FOR_MISSING: u32 = 4;
+
 /// While NYISO fails, looks are further and further apart, up to this many intervals.
 const SLOWEST: u32 = 5;
 
@@ -52,6 +56,10 @@ const STATUS_EVERY: TimeDelta = TimeDelta::minutes(5);
 
 /// Fingerprints of what was published.
 const PUBLISHED: Series = Series::new("published-fuel-mix", Retention::days(46, 20_000));
+
+/// Past days that could not be read yet, by their Eastern midnight. In the store, so that a restart in the
+/// middle of a catch-up with holes still fills them.
+const OWED: Series = Series::new("owed-fuel-mix-days", Retention::days(46, 60));
 
 /// Instants of a catch-up between two durable points: a kill in the middle repeats at most these.
 const SYNC_EVERY: usize = 24;
@@ -104,6 +112,14 @@ struct NewFile {
     hash: Option<[u8; 32]>,
 }
 
+/// Why a day could not be read.
+struct Failure {
+    /// Counts it, and tells one outage from the next.
+    kind: &'static str,
+    /// In one sentence.
+    reason: String,
+}
+
 fn minutes_of_day(now: Timestamp) -> u32 {
     eastern::wall_clock(now).0.time().num_seconds_from_midnight() / 60
 }
@@ -126,6 +142,12 @@ struct Pump {
     seen: BTreeMap<NaiveDate, [u8; 32]>,
     /// When each day was last asked for.
     asked: BTreeMap<NaiveDate, Timestamp>,
+    /// Past days that failed: in a catch-up later days may succeed, and these would never be asked for again.
+    owed: BTreeSet<NaiveDate>,
+    /// Past days that NYISO has no file of, and how often it was asked.
+    missing: BTreeMap<NaiveDate, u32>,
+    /// Kind of the failure of the last look.
+    failing: Option<&'static str>,
     facts: FeedFacts,
     last_mix: Option<FuelMix>,
     /// What was said last of the feed, and the failure behind it.
@@ -151,6 +173,10 @@ impl Pump {
                 value.as_slice().try_into().map(u64::from_be_bytes).unwrap_or_default();
             published.record(ts, fingerprint);
         }
+        let owed = store
+            .range(&OWED, Timestamp::UNIX_EPOCH..Timestamp::MAX_UTC)
+            .context("read which days are owed")?;
+        let owed = owed.iter().map(|record| eastern::day_of(record.ts)).collect();
         let facts = FeedFacts { newest: published.newest(), ..FeedFacts::default() };
         let origin = OriginLock::open(Arc::clone(&store))?;
         Ok(Self {
@@ -163,6 +189,9 @@ impl Pump {
             origin,
             seen: BTreeMap::new(),
             asked: BTreeMap::new(),
+            owed,
+            missing: BTreeMap::new(),
+            failing: None,
             facts,
             last_mix: None,
             said: None,
@@ -180,15 +209,25 @@ impl Pump {
         // files the later file knows more.
         let mut mixes: BTreeMap<Timestamp, FuelMix> = BTreeMap::new();
         let mut hashes = Vec::new();
+        let mut failure = None;
+        self.retry_after = None;
         for day in self.days(now) {
             let file = tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
                 file = self.fetch(day, now) => file,
             };
-            let Some(file) = file else { continue };
-            mixes.extend(file.mixes.into_iter().map(|mix| (mix.ts, mix)));
-            hashes.extend(file.hash.map(|hash| (day, hash)));
+            let missing = self.missing.get(&day).is_some_and(|looks| *looks < LOOKS_FOR_MISSING);
+            self.owe(day, day < eastern::day_of(now) && (file.is_err() || missing))?;
+            match file {
+                Ok(None) => {}
+                Ok(Some(file)) => {
+                    mixes.extend(file.mixes.into_iter().map(|mix| (mix.ts, mix)));
+                    hashes.extend(file.hash.map(|hash| (day, hash)));
+                }
+                Err(error) => failure = Some(error),
+            }
         }
+        self.note_outcome(failure);
         self.source.forget_archive();
         let mixes: Vec<FuelMix> = mixes.into_values().collect();
         let now = self.source.now(self.clock.now());
@@ -199,9 +238,14 @@ impl Pump {
         if changes.len() > 1 {
             info!(instants = changes.len(), from = %changes[0].mix.ts, "catching up");
         }
+        let mut delivered = true;
         for batch in changes.chunks(SYNC_EVERY) {
-            for change in batch.iter().take_while(|_| !shutdown.is_cancelled()) {
-                self.publish(change).await?;
+            for change in batch {
+                if !delivered || shutdown.is_cancelled() {
+                    break;
+                }
+                // Nothing overtakes an instant that was not delivered: later ones would end the catch-up.
+                delivered = self.publish(change).await?;
             }
             self.sync().await?;
         }
@@ -212,7 +256,7 @@ impl Pump {
     }
 
     /// The Eastern days to look at: on a first start yesterday and today; after a pause every day since
-    /// the last published instant; in regular service today, and yesterday while it can still gain rows
+    /// the last published instant, and those that failed; in regular service today, and yesterday while it can still gain rows
     /// and every quarter of an hour for corrections.
     fn days(&self, now: Timestamp) -> Vec<NaiveDate> {
         let today = eastern::day_of(now);
@@ -223,6 +267,10 @@ impl Pump {
             .map_or(yesterday, |newest| eastern::day_of(newest.max(now - LONGEST_CATCH_UP)));
         let mut days: Vec<NaiveDate> =
             last.min(yesterday).iter_days().take_while(|day| *day <= today).collect();
+        let oldest = eastern::day_of(now - LONGEST_CATCH_UP);
+        days.extend(self.owed.iter().filter(|day| (oldest..today).contains(day)));
+        days.sort();
+        days.dedup();
         days.retain(|day| {
             let in_play = *day == today || now - eastern::midnight(today) < TimeDelta::minutes(60);
             let asked = self.asked.get(day);
@@ -231,8 +279,8 @@ impl Pump {
         days
     }
 
-    /// The day's instants when its file is new; `None` when it is not, or cannot be had.
-    async fn fetch(&mut self, day: NaiveDate, now: Timestamp) -> Option<NewFile> {
+    /// The day's instants when its file is new; `None` when it is not, or is not there by rights.
+    async fn fetch(&mut self, day: NaiveDate, now: Timestamp) -> Result<Option<NewFile>, Failure> {
         let today = eastern::day_of(now);
         let polls = |outcome: &'static str| {
             counter!("ny_power_polls_total", "feed" => FEED, "outcome" => outcome).increment(1);
@@ -240,30 +288,40 @@ impl Pump {
         let fetched = match self.source.day(day, day < today, self.clock.now()).await {
             Ok(fetched) => fetched,
             Err(error) => {
-                polls(error.kind());
+                let kind = error.kind();
+                polls(kind);
+                self.retry_after = self.retry_after.max(error.retry_after());
                 // The new day's file appears 10 to 20 minutes after Eastern midnight.
                 let too_early = error.is_not_found()
                     && day == today
                     && now - eastern::midnight(today) < TimeDelta::minutes(30);
                 if too_early {
                     debug!(%day, "the file of the new day is not there yet");
-                } else {
-                    self.retry_after = error.retry_after();
-                    self.failed(&in_full(error));
+                    return Ok(None);
                 }
-                return None;
+                let reason = in_full(error);
+                // Neither a daily file nor an archive with it: most likely a hole that NYISO itself has.
+                if matches!(kind, "not-found" | "no-such-day") && day < today {
+                    self.asked.insert(day, now);
+                    let looks = self.missing.entry(day).or_default();
+                    *looks += 1;
+                    if *looks == 1 {
+                        warn!(%day, reason, "NYISO has no fuel mix of this day");
+                    }
+                    return Ok(None);
+                }
+                return Err(Failure { kind, reason });
             }
         };
         if let Err(error) = self.origin.check(fetched.origin) {
             polls("foreign");
-            self.failed(&in_full(error));
-            return None;
+            return Err(Failure { kind: "foreign", reason: in_full(error) });
         }
         self.asked.insert(day, now);
+        self.missing.remove(&day);
         if fetched.hash.is_some() && self.seen.get(&day) == fetched.hash.as_ref() {
             polls("unchanged");
-            self.recovered();
-            return None;
+            return Ok(None);
         }
         match fuel_mix::parse(&fetched.file) {
             Ok(file) => {
@@ -275,33 +333,43 @@ impl Pump {
                 if !file.oddities.is_empty() {
                     warn!(%day, oddities = file.oddities.len(), first = %file.oddities[0], "file is odd");
                 }
-                self.recovered();
-                Some(NewFile { mixes: file.mixes, hash: fetched.hash })
+                Ok(Some(NewFile { mixes: file.mixes, hash: fetched.hash }))
             }
             Err(error) => {
                 polls("unreadable");
-                self.failed(&format!("{day}: {}", in_full(error)));
-                None
+                Err(Failure { kind: "unreadable", reason: format!("{day}: {}", in_full(error)) })
             }
         }
     }
 
-    /// Logged when it begins, not each minute; the metric counts each.
-    fn failed(&mut self, reason: &str) {
-        if self.facts.failure.as_deref() != Some(reason) {
-            warn!(reason, "cannot read NYISO's fuel mix; the last good state stays");
+    /// Notes whether a past day is still to be read.
+    fn owe(&mut self, day: NaiveDate, owed: bool) -> anyhow::Result<()> {
+        let midnight = eastern::midnight(day);
+        if owed && self.owed.insert(day) {
+            self.store.put(&OWED, midnight, b"").context("note an owed day")?;
+        } else if !owed && self.owed.remove(&day) {
+            self.store.remove(&OWED, midnight).context("note that a day came")?;
         }
-        self.facts.failure = Some(reason.to_owned());
+        Ok(())
     }
 
-    fn recovered(&mut self) {
-        if self.facts.failure.take().is_some() {
-            info!("NYISO's fuel mix can be read again");
+    /// Tells how a look at all days went: logged when trouble begins or becomes another, not each minute nor
+    /// once a day's file; the metric counts each.
+    fn note_outcome(&mut self, failure: Option<Failure>) {
+        let kind = failure.as_ref().map(|failure| failure.kind);
+        match &failure {
+            Some(Failure { reason, .. }) if self.failing != kind => {
+                warn!(reason, "cannot read NYISO's fuel mix; the last good state stays");
+            }
+            None if self.failing.is_some() => info!("NYISO's fuel mix can be read again"),
+            _ => {}
         }
+        self.failing = kind;
+        self.facts.failure = failure.map(|failure| failure.reason);
     }
 
-    /// Publishes one instant and notes it when the broker has it.
-    async fn publish(&mut self, change: &Change) -> anyhow::Result<()> {
+    /// Publishes one instant and notes it when the broker has it; false when it was not delivered.
+    async fn publish(&mut self, change: &Change) -> anyhow::Result<bool> {
         let origin = self.origin.get();
         let mix = Mix::new(&change.mix, change.interval_s, change.revised, origin);
         let topic = |topic: Topic| self.config.root.topic(&topic);
@@ -335,7 +403,8 @@ impl Pump {
             // Not noted, so the next look at the file brings it again.
             warn!(ts = %mix.ts, %error, "an instant was not delivered");
             self.seen.clear();
-            return Ok(());
+            self.asked.clear();
+            return Ok(false);
         }
         let value = fingerprint(&change.mix);
         self.published.record(mix.ts, value);
@@ -350,7 +419,7 @@ impl Pump {
         if change.newest {
             self.note_newest(change.mix.clone());
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn sync(&self) -> anyhow::Result<()> {

@@ -239,6 +239,45 @@ async fn after_days_away_every_day_is_read() {
     pump.stop().await;
 }
 
+/// A day in the middle of a catch-up is `broken` while later days are not; a restart comes between.
+async fn check_owed(broken: Option<Vec<u8>>) {
+    let rig = Rig::new(Bench::embedded().await.unwrap(), NOON).await;
+    let first = rig.push(10, 300.0, 0.0);
+    let mut all = rig.subscriber("ny-power/#").await;
+    let pump = rig.pump();
+    about(&mut all, MIX, first).await;
+    pump.stop().await;
+    rig.advance(24 * 60);
+    let between = rig.push(10, 300.0, 0.0);
+    for _ in 0..2 {
+        rig.advance(24 * 60);
+    }
+    let newest = rig.push(10, 300.0, 0.0);
+    rig.standin.put("rtfuelmix/20260311rtfuelmix.csv", broken);
+    rig.standin.put("rtfuelmix/20260301rtfuelmix_csv.zip", None);
+    let pump = rig.pump();
+    about(&mut all, MIX, newest).await;
+    pump.stop().await;
+    let mut day = "Time Stamp,Time Zone,Fuel Category,Gen MW".to_owned();
+    for fuel in Fuel::ALL {
+        day += &format!("\r\n03/11/2026 11:50:00,EDT,{},100.0", fuel.name());
+    }
+    rig.standin.put("rtfuelmix/20260311rtfuelmix.csv", Some(day.into_bytes()));
+    let pump = rig.pump();
+    about(&mut all, MIX, between).await;
+    pump.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_day_that_cannot_be_read_in_a_catch_up_is_read_later() {
+    check_owed(Some(b"<html>".to_vec())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_day_that_is_missing_in_a_catch_up_is_looked_for_again() {
+    check_owed(None).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_instant_with_fewer_fuels_is_never_called_complete() {
     let rig = Rig::new(Bench::embedded().await.unwrap(), NOON).await;
