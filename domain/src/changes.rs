@@ -71,7 +71,8 @@ impl Published {
 
     /// What is new or corrected in `mixes` (ascending), oldest first. Instants in the future are left out:
     /// they come again when their time is there. The file's last instant, when incomplete, is held back until
-    /// it has been seen so twice: NYISO writes rows of the coming instant before their values.
+    /// it has been seen so twice: NYISO writes rows of the coming instant before their values. What was
+    /// published whole is never revised to less: that is a file cut off, not a correction.
     pub fn changes(&mut self, mixes: &[FuelMix], now: Timestamp) -> Changes {
         let mut changes: Vec<Change> = Vec::new();
         let mut held_back = false;
@@ -98,6 +99,10 @@ impl Published {
             before = Some(mix.ts);
             let held = self.fingerprints.get(&mix.ts);
             if held == Some(&fingerprint(mix)) {
+                continue;
+            }
+            if !mix.is_complete() && held.is_some_and(|held| was_complete(*held)) {
+                held_back = true;
                 continue;
             }
             let newest = Some(mix.ts) == newest_in_file;
@@ -127,13 +132,19 @@ impl Published {
     }
 }
 
-/// A number that changes when any value of the mix does. Stable from one run of the program to the next.
+/// A number that changes when any value of the mix does. Stable from one run of the program to the next. Its
+/// lowest bit says whether the mix was complete.
 pub fn fingerprint(mix: &FuelMix) -> u64 {
     let known = mix.fuels().map(|(fuel, power)| (fuel.name(), power));
     let unknown = mix.unknown().iter().map(|(name, power)| (name.as_str(), *power));
-    known.chain(unknown).fold(FNV_OFFSET, |hash, (name, power)| {
+    let hash = known.chain(unknown).fold(FNV_OFFSET, |hash, (name, power)| {
         fnv1a(fnv1a(hash, name.as_bytes()), &power.value().to_le_bytes())
-    })
+    });
+    hash & !1 | u64::from(mix.is_complete())
+}
+
+fn was_complete(fingerprint: u64) -> bool {
+    fingerprint & 1 == 1
 }
 
 // FNV-1a: the standard library's hasher promises nothing from one release to the next, and this is stored.
@@ -236,6 +247,15 @@ mod tests {
         let mut published = Published::default();
         publish(&mut published, &[mix(5, 1.0)], 20);
         assert_eq!(publish(&mut published, &[mix(0, 1.0), mix(10, 1.0)], 20), "0:300 10:300!");
+    }
+
+    #[test]
+    fn a_file_cut_off_takes_nothing_back() {
+        let mut published = Published::default();
+        publish(&mut published, &[mix(0, 1.0), mix(5, 1.0), mix(10, 1.0)], 20);
+        assert_eq!(publish(&mut published, &[mix(0, 1.0), incomplete(5)], 20), "...");
+        assert_eq!(publish(&mut published, &[mix(0, 1.0), mix(5, 1.0), incomplete(10)], 20), "...");
+        assert_eq!(publish(&mut published, &[mix(5, 1.0), mix(10, 2.0)], 20), "10:300r!");
     }
 
     #[test]
