@@ -137,6 +137,8 @@ fn announce(standin: &Standin, base: &str) {
     for (name, value) in page::rows(standin) {
         println!("  {name:<15} {value}");
     }
-    println!("Point ny-power-cloud at it: --nyiso-url {base}public/csv/");
+    println!(
+        "Point ny-power-cloud at it: NY_POWER_CLOUD__NYISO__URL={base}public/csv/ ny-power-cloud up"
+    );
     println!("Ctrl-C stops it.");
 }
