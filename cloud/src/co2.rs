@@ -76,11 +76,12 @@ pub async fn run(
             () = tokio::time::sleep(QUIET), if unsaid => {
                 co2.publish_series();
                 unsaid = false;
+                // The pump's note of what it published is durable, and it will not send that again.
+                co2.sync().await?;
             }
         }
     }
-    let history = co2.history;
-    tokio::task::spawn_blocking(move || history.sync()).await?.context("make the history durable")
+    co2.sync().await
 }
 
 struct Co2 {
@@ -192,10 +193,18 @@ impl Co2 {
             return Ok(false);
         }
         for mix in mixes {
-            self.history.put(mix).context("keep an older fuel mix")?;
-            self.stream.remember_archived(mix);
+            if self.stream.remember_archived(mix) {
+                self.history.put(mix).context("keep an older fuel mix")?;
+            }
         }
         Ok(true)
+    }
+
+    async fn sync(&self) -> anyhow::Result<()> {
+        let history = self.history.clone();
+        tokio::task::spawn_blocking(move || history.sync())
+            .await?
+            .context("make the history durable")
     }
 
     fn publish_series(&mut self) {

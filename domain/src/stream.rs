@@ -76,11 +76,16 @@ impl IntensityStream {
     }
 
     /// Takes a mix into the history that came from an archive. Should it come as an event too, it still
-    /// gives a reading then.
-    pub fn remember_archived(&mut self, mix: &Mix) {
-        if self.window.get(mix.ts).is_none() && self.keep(mix) {
+    /// gives a reading then. False where an event told of the instant already, which knows better.
+    pub fn remember_archived(&mut self, mix: &Mix) -> bool {
+        if self.window.get(mix.ts).is_some() && !self.unannounced.contains(&mix.ts) {
+            return false;
+        }
+        // What is older than the window can come as an event no more.
+        if self.keep(mix) && self.window.get(mix.ts).is_some() {
             self.unannounced.insert(mix.ts);
         }
+        true
     }
 
     fn keep(&mut self, mix: &Mix) -> bool {
@@ -287,7 +292,7 @@ mod tests {
         assert_eq!(draw(stream.accept(&mix(5, 100.0, 0.0))), "395!");
         assert_eq!(draw(stream.accept(&mix(5, 100.0, 0.0))), "Known");
         assert_eq!(draw(stream.accept(&mix(10, 100.0, 0.0))), "395!");
-        stream.remember_archived(&mix(10, 100.0, 100.0));
+        assert!(!stream.remember_archived(&mix(10, 100.0, 100.0)));
         assert_eq!(
             stream.day().values,
             [395.0, 395.0, 395.0],
