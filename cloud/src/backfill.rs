@@ -1,5 +1,6 @@
 //! Older days from NYISO's monthly archives into co2's history: 45 days at a first start, years on demand.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +12,12 @@ use domain::changes::Published;
 use domain::wire::{Mix, Origin};
 use indicatif::{ProgressBar, ProgressStyle};
 use nyiso::{eastern, fuel_mix};
+use service::backoff::Backoff;
+use service::clock::Clock;
 use service::history::{History, Retention, Series};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::mix_history::MixHistory;
 use crate::origin::OriginLock;
@@ -35,6 +38,11 @@ fn months(from: NaiveDate, to: NaiveDate) -> Vec<NaiveDate> {
     std::iter::successors(Some(first(from)), |month| month.checked_add_months(Months::new(1)))
         .take_while(|month| *month <= to)
         .collect()
+}
+
+/// The error with its causes, on one line.
+fn in_full(error: SourceError) -> String {
+    format!("{:#}", anyhow::Error::from(error))
 }
 
 /// The instants of one month's archive, from the day `from` on.
@@ -67,7 +75,8 @@ async fn month(
 }
 
 /// At a first start: the days before what the store holds, newest month first so that the week's
-/// percentile stands at once. Ends when all are sent, or quietly when NYISO cannot be reached: pump says so.
+/// percentile stands at once. Ends when all are sent; what cannot be had is tried again after `retry`, since a
+/// first start may well be one without a network.
 ///
 /// # Errors
 /// Only when the store cannot be read.
@@ -75,40 +84,76 @@ pub async fn at_first_start(
     mut source: Source,
     store: Arc<dyn History>,
     days: u32,
-    clock: Timestamp,
+    clock: Arc<dyn Clock>,
+    mut retry: Backoff,
     older: mpsc::Sender<Vec<Mix>>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let now = source.now(clock);
-    let from = eastern::midnight(eastern::day_of(now) - TimeDelta::days(i64::from(days)));
+    let span = |source: &Source| {
+        let now = source.now(clock.now());
+        (eastern::midnight(eastern::day_of(now) - TimeDelta::days(i64::from(days))), now)
+    };
+    let (from, _) = span(&source);
     let history = MixHistory::new(store, days + 1);
     let oldest = history.ends().context("read the ends of the history")?.map(|(oldest, _)| oldest);
     // A day of slack, for a first day whose first rows are missing in the archive.
     if days == 0 || oldest.is_some_and(|oldest| oldest <= from + TimeDelta::days(1)) {
         return Ok(());
     }
-    info!(days, "first start: reading older days from NYISO's archive");
+    info!(days, "first start: reading older days from the archive");
     let mut read = 0;
-    for first in months(eastern::day_of(from), eastern::day_of(now)).into_iter().rev() {
-        let fetched = tokio::select! {
-            () = shutdown.cancelled() => return Ok(()),
-            fetched = month(&mut source, first, from, now) => fetched,
-        };
-        match fetched {
-            Ok((_, mixes)) => {
-                read += mixes.len();
-                if older.send(mixes).await.is_err() {
-                    return Ok(());
+    let mut done = BTreeSet::new();
+    let mut troubled = false;
+    loop {
+        let mut failed = 0;
+        let (from, now) = span(&source);
+        for first in months(eastern::day_of(from), eastern::day_of(now)).into_iter().rev() {
+            if done.contains(&first) {
+                continue;
+            }
+            let fetched = tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                fetched = month(&mut source, first, from, now) => fetched,
+            };
+            match fetched {
+                Ok((_, mixes)) => {
+                    done.insert(first);
+                    read += mixes.len();
+                    if older.send(mixes).await.is_err() {
+                        return Ok(());
+                    }
+                }
+                // The archive of a month appears a day or two into it.
+                Err(error) if error.is_not_found() => {
+                    done.insert(first);
+                    if first.month() != eastern::day_of(now).month() {
+                        warn!(month = %first.format("%Y-%m"), error = in_full(error), "older days stay unread");
+                    }
+                }
+                Err(error) => {
+                    failed += 1;
+                    let (month, error) = (first.format("%Y-%m"), in_full(error));
+                    if troubled {
+                        debug!(%month, error, "older days stay unread for now");
+                    } else {
+                        warn!(%month, error, "older days stay unread for now; trying again");
+                    }
                 }
             }
-            // The archive of a month appears a day or two into it.
-            Err(error) if error.is_not_found() && first.month() == eastern::day_of(now).month() => {
-            }
-            Err(error) => {
-                warn!(month = %first.format("%Y-%m"), %error, "older days stay unread; the next start tries again");
+            tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                () = tokio::time::sleep(PAUSE) => {}
             }
         }
-        tokio::time::sleep(PAUSE).await;
+        source.forget_archive();
+        if failed == 0 {
+            break;
+        }
+        troubled = true;
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            () = tokio::time::sleep(retry.next().unwrap_or(PAUSE)) => {}
+        }
     }
     info!(instants = read, "older days read");
     Ok(())
@@ -118,7 +163,8 @@ pub async fn at_first_start(
 /// read whole are not asked for again.
 ///
 /// # Errors
-/// A bad span, a store that cannot be written, or NYISO unreachable three months in a row.
+/// A bad span, a store that cannot be written, or months that could not be read: the rest is done first,
+/// unless three in a row fail.
 pub async fn command(
     mut source: Source,
     store: Arc<dyn History>,
@@ -141,7 +187,7 @@ pub async fn command(
     let history = MixHistory::new(Arc::clone(&store), retention_days);
     let months = months(from, to);
     let bar = progress(months.len());
-    let (mut read, mut skipped, mut failures) = (0, 0, 0);
+    let (mut read, mut skipped, mut failures, mut unread) = (0, 0, 0, 0);
     for first in months {
         bar.set_message(format!("{}: {read} instants", first.format("%Y-%m")));
         let key = eastern::midnight(first);
@@ -171,9 +217,17 @@ pub async fn command(
                     eprintln!("{}: {} instants", first.format("%Y-%m"), mixes.len());
                 }
             }
+            // NYISO answers, and has no such archive: of the running month in its first days, say.
+            Err(error) if error.is_not_found() => {
+                failures = 0;
+                bar.suspend(|| {
+                    eprintln!("{}: no archive: {}", first.format("%Y-%m"), in_full(error))
+                });
+            }
             Err(error) => {
                 failures += 1;
-                bar.suspend(|| eprintln!("{}: {error}", first.format("%Y-%m")));
+                unread += 1;
+                bar.suspend(|| eprintln!("{}: {}", first.format("%Y-%m"), in_full(error)));
                 if failures == 3 {
                     bail!(
                         "three months in a row could not be read; run the same command again, it goes on from here"
@@ -191,6 +245,10 @@ pub async fn command(
     println!(
         "{read} instants read, {skipped} months were there already; the store holds {}{span}",
         history.count()?
+    );
+    anyhow::ensure!(
+        unread == 0,
+        "{unread} of these months could not be read; run the same command again, it asks for those alone"
     );
     Ok(())
 }

@@ -13,6 +13,7 @@ use domain::wire::Topic;
 use metrics_exporter_prometheus::PrometheusHandle;
 use nyiso::client::{Client, ClientConfig};
 use nyiso::{eastern, path};
+use service::backoff::Backoff;
 use service::clock::{Clock, SystemClock};
 use service::history::{History, SledConfig, SledHistory};
 use service::mqtt::{self, ClientName, Event, MqttConfig, Password, Presence, Publisher, Session};
@@ -27,6 +28,9 @@ use crate::config::Config;
 use crate::metrics::{self, Ready};
 use crate::source::Source;
 use crate::{backfill, co2, ports, pump, web};
+
+/// First and longest wait until a first start asks again for older days that it could not have.
+const BACKFILL_RETRY: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(900));
 
 /// Where live state is kept.
 ///
@@ -201,7 +205,8 @@ pub fn start_co2(
         source,
         Arc::clone(&store),
         days,
-        SystemClock::new().now(),
+        Arc::new(SystemClock::new()),
+        Backoff::new(BACKFILL_RETRY.0, BACKFILL_RETRY.1),
         older_tx,
         token.clone(),
     );

@@ -1,6 +1,7 @@
 //! The stream from NYISO's files to intensity, as a subscriber sees it: the real pump and co2, a stand-in over
 //! HTTP, and both brokers.
 
+mod backfill;
 mod co2;
 mod kill;
 mod pump;
