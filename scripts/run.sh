@@ -25,6 +25,13 @@ state="${NY_POWER_STATE:-$PWD/var}"
 mkdir -p "$state"
 export NY_POWER_CLOUD__DATA_DIR="${NY_POWER_CLOUD__DATA_DIR:-$state/cloud}"
 
+web="${NY_POWER_CLOUD__WEB__BIND:-127.0.0.1:8484}"
+if (exec 3<>"/dev/tcp/${web%:*}/${web##*:}") 2>/dev/null; then
+	# Taken: the cloud says by what, and ends.
+	timeout 10 "$cloud" up || code=$?
+	exit "${code:-1}"
+fi
+
 if [ -z "$demo" ] && [ -z "${LIVE:-}" ] && [ ! -d "$NY_POWER_CLOUD__DATA_DIR/live/pump/store" ]; then
 	if ! $cloud check-feed --timeout 10 >"$state/check-feed.txt"; then
 		echo "NYISO cannot be reached ($(cat "$state/check-feed.txt")); running on GENERATED data. LIVE=1 make run waits instead."
@@ -57,7 +64,6 @@ trap stop EXIT
 # In sessions of their own, so that Ctrl-C reaches this script alone and it ends them in order.
 setsid "$cloud" up "${args[@]}" &
 cloud_pid=$!
-web="${NY_POWER_CLOUD__WEB__BIND:-127.0.0.1:8484}"
 for _ in $(seq 200); do
 	kill -0 "$cloud_pid" 2>/dev/null || { wait "$cloud_pid" || code=$?; cloud_pid=; exit "${code:-1}"; }
 	(exec 3<>"/dev/tcp/${web%:*}/${web##*:}") 2>/dev/null && break
