@@ -27,6 +27,7 @@ use service::mqtt::{BrokerUrl, Password};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+pub(crate) use access::is_user_name;
 pub use access::{User, UserError};
 
 use crate::ports::ListenError;

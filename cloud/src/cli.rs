@@ -152,6 +152,9 @@ impl Cli {
 fn check_config(config: &Config) -> anyhow::Result<ExitCode> {
     println!("# in force; state in {}", config.data_dir()?.display());
     print!("{}", toml::to_string_pretty(config).context("print the settings")?);
+    for reason in config.unreadable_passwords() {
+        eprintln!("warning: {reason}");
+    }
     Ok(ExitCode::SUCCESS)
 }
 

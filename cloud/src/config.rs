@@ -1,12 +1,17 @@
 //! Settings of the cloud side: one file, `ny-power-cloud.toml`, and `NY_POWER_CLOUD__…` variables.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use domain::factors::FactorSetName;
 use domain::wire::Root;
+use nyiso::client::ClientConfig;
 use serde::{Deserialize, Serialize};
+use service::mqtt::{BrokerUrl, Password};
 use service::settings::{Mistake, Settings};
+
+use crate::broker;
 
 /// Prefix of the environment variables.
 pub const ENV_PREFIX: &str = "NY_POWER_CLOUD";
@@ -178,6 +183,17 @@ impl Config {
             .ok_or_else(|| anyhow::anyhow!("no place for state: set data_dir in the settings"))
     }
 
+    /// Why a password file cannot be read, one sentence each. No mistake of the settings: whoever checks
+    /// them may lack the right that the service has.
+    pub fn unreadable_passwords(&self) -> Vec<String> {
+        let users = self.broker.users.iter().map(|user| &user.password_file);
+        users
+            .chain(&self.mqtt.password_file)
+            .filter_map(|file| Password::from_file(file).err())
+            .map(|error| format!("{:#}", anyhow::Error::from(error)))
+            .collect()
+    }
+
     /// The root of all topics.
     ///
     /// # Errors
@@ -209,6 +225,9 @@ impl Settings for Config {
             !(url.starts_with("http://") || url.starts_with("https://")),
             format!("{url:?} does not begin with http:// or https://"),
         );
+        if let Some(error) = ClientConfig::new(url).err().filter(|_| url.starts_with("http")) {
+            check("nyiso.url", true, error.to_string());
+        }
         let secs = self.nyiso.poll_interval_secs;
         check(
             "nyiso.poll_interval_secs",
@@ -233,6 +252,10 @@ impl Settings for Config {
             !(broker.starts_with("mqtt://") || broker.starts_with("mqtts://")),
             format!("{broker:?} does not begin with mqtt:// or mqtts://"),
         );
+        let shaped = broker.starts_with("mqtt") && !broker.contains('@');
+        if let Some(error) = broker.parse::<BrokerUrl>().err().filter(|_| shaped) {
+            check("mqtt.url", true, error.to_string());
+        }
         check(
             "mqtt.url",
             broker.contains('@'),
@@ -270,9 +293,18 @@ impl Settings for Config {
             self.broker.max_clients < 8,
             "under 8 shuts our own services out".to_owned(),
         );
-        for user in &self.broker.users {
-            let taken = matches!(user.name.as_str(), "pump" | "co2" | "web" | "");
-            check("broker.users", taken, format!("the name {:?} is our own or empty", user.name));
+        let mut names = BTreeSet::new();
+        for BrokerUser { name, .. } in &self.broker.users {
+            let taken = matches!(name.as_str(), "pump" | "co2" | "web" | "");
+            check("broker.users", taken, format!("the name {name:?} is our own or empty"));
+            let twice = !names.insert(name);
+            check("broker.users", twice, format!("the name {name:?} is there twice"));
+            let slug = broker::is_user_name(name) || name.is_empty();
+            check(
+                "broker.users",
+                !slug,
+                format!("the name {name:?} is not made of a-z, 0-9, - and _"),
+            );
         }
         mistakes
     }
@@ -281,6 +313,10 @@ impl Settings for Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn user(name: &str) -> BrokerUser {
+        BrokerUser { name: name.into(), password_file: "x".into() }
+    }
 
     #[test]
     fn the_defaults_are_valid() {
@@ -311,6 +347,10 @@ mod tests {
             |c| c.mqtt.url = "localhost".into(),
             "mqtt.url: \"localhost\" does not begin with mqtt://",
         );
+        check(|c| c.nyiso.url = "http://".into(), "nyiso.url: ");
+        check(|c| c.mqtt.url = "mqtt://h:99999".into(), "mqtt.url: ");
+        check(|c| c.broker.users = vec![user("Bob")], "broker.users: the name \"Bob\" is not made");
+        check(|c| c.broker.users = vec![user("b"), user("b")], "the name \"b\" is there twice");
         check(|c| c.mqtt.url = "mqtt://a:b@c".into(), "use username and password_file");
         check(|c| c.mqtt.username = Some("pump".into()), "username and password_file go together");
         check(|c| c.mqtt.root = "NY power".into(), "mqtt.root: topic root \"NY power\"");

@@ -39,6 +39,12 @@ impl User {
     }
 }
 
+/// Whether this can be the name of a user: one or more of a-z, 0-9, - and _.
+pub(crate) fn is_user_name(name: &str) -> bool {
+    let slug = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
+    !name.is_empty() && name.bytes().all(slug)
+}
+
 /// A user that cannot be let in.
 #[derive(Debug, thiserror::Error)]
 pub enum UserError {
@@ -129,8 +135,7 @@ impl Access {
     }
 
     fn add(&mut self, name: &str, secret: Secret, writes: &[String]) -> Result<(), UserError> {
-        let slug = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
-        if name.is_empty() || !name.bytes().all(slug) {
+        if !is_user_name(name) {
             return Err(UserError::Name(name.to_owned()));
         }
         if self.entries.contains_key(name) {
