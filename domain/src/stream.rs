@@ -22,6 +22,8 @@ pub struct IntensityStream {
     newest: Option<Timestamp>,
     /// The last reading given, which an incomplete instant leaves no other trace of.
     last: Option<Sample>,
+    /// The last correction, which a broker may deliver twice and retain.
+    last_revised: Option<Mix>,
     /// Instants in the window that no reading was given for: they came from an archive.
     unannounced: BTreeSet<Timestamp>,
 }
@@ -54,6 +56,7 @@ impl IntensityStream {
             held: None,
             newest: None,
             last: None,
+            last_revised: None,
             unannounced: BTreeSet::new(),
         }
     }
@@ -116,6 +119,12 @@ impl IntensityStream {
         let known = !unannounced && self.window.get(mix.ts) == Some(sample);
         if !mix.revised && (known || self.last == Some(sample)) {
             return Accepted::Known;
+        }
+        if mix.revised {
+            if self.last_revised.as_ref() == Some(mix) && !unannounced {
+                return Accepted::Known;
+            }
+            self.last_revised = Some(mix.clone());
         }
         self.last = Some(sample);
         let newest = self.newest.is_none_or(|newest| newest <= mix.ts);
@@ -235,6 +244,7 @@ mod tests {
         assert_eq!(draw(stream.accept(&mix(5, 100.0, 100.0))), "197.5");
         let corrected = Mix { revised: true, ..mix(5, 100.0, 0.0) };
         assert_eq!(draw(stream.accept(&corrected)), "395");
+        assert_eq!(draw(stream.accept(&corrected)), "Known", "the broker delivered it twice");
         let newest_corrected = Mix { revised: true, ..mix(10, 100.0, 100.0) };
         assert_eq!(draw(stream.accept(&newest_corrected)), "197.5!");
         assert_eq!(stream.day().values, [395.0, 197.5]);

@@ -77,7 +77,8 @@ impl WeekStanding {
         };
         Some(Self {
             percentile: 100.0 * (below + equal / 2.0) / seconds,
-            hours: seconds / 3600.0,
+            // The first reading's interval may begin before the week does.
+            hours: (seconds / 3600.0).min(WEEK.num_hours() as f64),
             p33: quantile(1.0 / 3.0),
             p67: quantile(2.0 / 3.0),
             min: first.0,
@@ -153,6 +154,15 @@ mod tests {
         let standing = WeekStanding::of(200.0, &window).unwrap();
         assert_eq!(standing.percentile, 40.0, "10 of 25 minutes were cleaner");
         assert_eq!(standing.p67, 300.0);
+    }
+
+    #[test]
+    fn a_week_has_168_hours_on_any_grid() {
+        let mut window = week(169, |_| 100.0);
+        // The newest moves the window's edge to just before the oldest reading's stamp.
+        let newest = window.newest().unwrap().ts + chrono::TimeDelta::seconds(298);
+        window.insert(Sample { ts: newest, grams_per_kwh: 100.0 });
+        assert_eq!(WeekStanding::of(100.0, &window).unwrap().hours, 168.0);
     }
 
     #[test]
