@@ -34,41 +34,61 @@ pub fn attainable(lengths: impl Iterator<Item = Nanos>, limit: Nanos) -> Option<
     Some(sums)
 }
 
-/// The amounts that the search walks through on its way from 0 to `target`, and the jumps between them.
+/// The amounts that the search walks through on its way from 0 to the target, and the jumps between them.
 pub struct Amounts {
-    /// Ascending, from 0 to the target.
+    /// The target is the last. Amounts that are whole units short of it come at the end, ascending; the
+    /// others, ascending, before them.
     pub sums: Vec<Nanos>,
+    index: HashMap<Nanos, u32>,
     jumps: HashMap<Nanos, Box<[u32]>>,
+    unit: Nanos,
+    /// Where the whole units begin, if each follows on the one before.
+    ladder: Option<usize>,
 }
 
 /// A jump to nowhere: the amount is none that leads to the target.
 pub const NOWHERE: u32 = u32::MAX;
 
 impl Amounts {
-    /// Those of `attainable` from which `target` can be reached. `target` must be attainable.
-    pub fn toward(target: Nanos, attainable: &[Nanos]) -> Self {
+    /// Those of `attainable` from which `target` can be reached. `target` must be attainable; `unit` is the
+    /// length that most cells have.
+    pub fn toward(target: Nanos, attainable: &[Nanos], unit: Nanos) -> Self {
         let reaches = |sum: &&Nanos| attainable.binary_search(&(target - **sum)).is_ok();
-        let sums: Vec<Nanos> =
-            attainable.iter().take_while(|sum| **sum <= target).filter(reaches).copied().collect();
-        Self { sums, jumps: HashMap::new() }
+        let (whole, mut sums): (Vec<Nanos>, Vec<Nanos>) = attainable
+            .iter()
+            .take_while(|sum| **sum <= target)
+            .filter(reaches)
+            .partition(|sum| (target - **sum) % unit == 0);
+        let regular = whole.windows(2).all(|pair| pair[1] - pair[0] == unit);
+        let ladder = regular.then_some(sums.len());
+        sums.extend(whole);
+        let index = (0..).zip(&sums).map(|(i, sum)| (*sum, i)).collect();
+        Self { sums, index, jumps: HashMap::new(), unit, ladder }
+    }
+
+    /// The number of an amount.
+    pub fn find(&self, sum: Nanos) -> Option<usize> {
+        self.index.get(&sum).map(|index| *index as usize)
     }
 
     /// Works out the jump by `length` once.
     pub fn prepare(&mut self, length: Nanos) {
-        let sums = &self.sums;
+        let (sums, index) = (&self.sums, &self.index);
         self.jumps.entry(length).or_insert_with(|| {
-            sums.iter()
-                .map(|sum| {
-                    let to = sums.binary_search(&(sum + length));
-                    to.map_or(NOWHERE, |to| u32::try_from(to).unwrap_or(NOWHERE))
-                })
-                .collect()
+            sums.iter().map(|sum| index.get(&(sum + length)).copied().unwrap_or(NOWHERE)).collect()
         });
     }
 
     /// For each amount, the number of the amount that is `length` more. `length` must be prepared.
     pub fn jump(&self, length: Nanos) -> &[u32] {
         &self.jumps[&length]
+    }
+
+    /// How many amounts further the amount is that is `length` more, for all from `first` on. What would
+    /// lie beyond the target is nowhere.
+    pub fn shift(&self, first: usize, length: Nanos) -> Option<usize> {
+        let units = usize::try_from(length / self.unit).ok()?;
+        (self.ladder? <= first && length % self.unit == 0).then_some(units)
     }
 }
 
@@ -88,9 +108,22 @@ mod tests {
     #[test]
     fn only_amounts_that_lead_to_the_target_are_walked() {
         let all = attainable([5, 5, 2].into_iter(), 12).unwrap();
-        let mut amounts = Amounts::toward(10, &all);
+        let mut amounts = Amounts::toward(10, &all, 5);
         assert_eq!(amounts.sums, [0, 5, 10]);
         amounts.prepare(5);
         assert_eq!(amounts.jump(5), [1, 2, NOWHERE]);
+    }
+
+    #[test]
+    fn whole_units_are_a_ladder() {
+        // A first cell of 2, and the target of 12 needs it: all but 0 are whole fives short of it.
+        let all = attainable([2, 5, 5, 5].into_iter(), 12).unwrap();
+        let mut amounts = Amounts::toward(12, &all, 5);
+        assert_eq!(amounts.sums, [0, 5, 10, 2, 7, 12]);
+        amounts.prepare(2);
+        assert_eq!(amounts.jump(2), [3, 4, 5, NOWHERE, NOWHERE, NOWHERE]);
+        assert_eq!((amounts.shift(3, 10), amounts.shift(3, 2)), (Some(2), None));
+        assert_eq!(amounts.shift(2, 10), None);
+        assert_eq!(amounts.find(7), Some(4));
     }
 }

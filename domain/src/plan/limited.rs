@@ -1,6 +1,7 @@
 //! The best plan under limits on the switch.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 use super::amounts::{Amounts, attainable};
 use super::cells::{Cell, Nanos, resample};
@@ -67,10 +68,12 @@ impl Problem<'_> {
         let longest = free().max().unwrap_or(0);
         let sums = attainable(free(), target)?;
 
+        let unit = commonest(free()).unwrap_or(1);
+
         // Whole cells may add up to the need; else one cell is used in part.
         let parts = sums.iter().map(|sum| target - sum).filter(|part| *part < longest);
         let parts: Vec<(Nanos, Amounts)> =
-            parts.map(|part| (part, Amounts::toward(target - part, &sums))).collect();
+            parts.map(|part| (part, Amounts::toward(target - part, &sums, unit))).collect();
         let rules = |part| Rules {
             min_on: self.min_on.min(self.need),
             min_off: self.min_off,
@@ -136,6 +139,15 @@ impl Problem<'_> {
         let hours = cells.iter().map(Cell::len).sum::<Nanos>() as f64 / 3.6e12;
         1e-12 * (largest * hours * self.energy.power_kw + self.start_cost)
     }
+}
+
+/// The length that occurs most often.
+fn commonest(lengths: impl Iterator<Item = Nanos>) -> Option<Nanos> {
+    let mut counts: HashMap<Nanos, usize> = HashMap::new();
+    for length in lengths {
+        *counts.entry(length).or_default() += 1;
+    }
+    counts.into_iter().max_by_key(|(length, count)| (*count, *length)).map(|(length, _)| length)
 }
 
 /// States that a search over all lengths of the part visits.

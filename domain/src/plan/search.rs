@@ -110,6 +110,11 @@ pub fn search<C: Cost>(
     table.read(before)
 }
 
+/// Room for a layer of a row: what lies beyond the target is never, so that a jump needs no check.
+fn stride(amounts: &Amounts) -> usize {
+    2 * amounts.sums.len()
+}
+
 struct Table<'a, C> {
     grid: &'a Grid<'a, C>,
     rules: &'a Rules,
@@ -124,6 +129,8 @@ struct Table<'a, C> {
     /// Amounts from which the free cells ahead can add up to the target: a flag each, and a list.
     live: Vec<bool>,
     list: Vec<usize>,
+    /// Costs of what cannot be.
+    never: Vec<C>,
 }
 
 impl<'a, C: Cost> Table<'a, C> {
@@ -134,7 +141,7 @@ impl<'a, C: Cost> Table<'a, C> {
         moves: &'a [Moves],
     ) -> Self {
         let layers = Layers::new(rules);
-        let width = layers.count() * amounts.sums.len();
+        let count = amounts.sums.len();
         let farthest = |(i, m): (usize, &Moves)| {
             let short = m.short.map(|(_, stop)| stop.to);
             let stops = [m.stop, m.part_end].into_iter().flatten().map(|stop| stop.to);
@@ -142,21 +149,20 @@ impl<'a, C: Cost> Table<'a, C> {
             to - i
         };
         let reach = moves.iter().enumerate().map(farthest).max().unwrap_or(1);
-        let never = vec![C::NEVER; width];
+        let never = vec![C::NEVER; layers.count() * stride(amounts)];
         let row = Row { off: never.clone(), on: never.clone(), part_start: never };
         let mut rows = vec![row; reach + 1];
 
         // At the departure everything must be done: the whole amount, and the part.
         let end = &mut rows[grid.count() % (reach + 1)];
         for starts in 0..layers.starts {
-            let done = (layers.of(starts, layers.parts - 1) + 1) * amounts.sums.len() - 1;
+            let done = layers.of(starts, layers.parts - 1) * stride(amounts) + count - 1;
             end.off[done] = C::ZERO;
             end.on[done] = C::ZERO;
         }
-        let states = grid.count() * width;
-        let last = amounts.sums.len() - 1;
-        let mut live = vec![false; amounts.sums.len()];
-        live[last] = true;
+        let states = grid.count() * layers.count() * count;
+        let mut live = vec![false; count];
+        live[count - 1] = true;
         Self {
             grid,
             rules,
@@ -167,7 +173,8 @@ impl<'a, C: Cost> Table<'a, C> {
             off: vec![SKIP; states],
             on: vec![STOP; states],
             live,
-            list: vec![last],
+            list: vec![count - 1],
+            never: vec![C::NEVER; count],
         }
     }
 
@@ -176,23 +183,25 @@ impl<'a, C: Cost> Table<'a, C> {
     }
 
     /// Works out the row of boundary `i` from those after it.
+    ///
+    /// Of a row only live amounts are written, in every layer. Amounts come to life and never die, so the
+    /// rest of a row that is used again still says never.
     fn fill(&mut self, i: usize) {
         self.enliven(i);
         let slot = i % self.rows.len();
-        let mut row = std::mem::replace(
-            &mut self.rows[slot],
-            Row { off: Vec::new(), on: Vec::new(), part_start: Vec::new() },
-        );
-        row.off.fill(C::NEVER);
-        row.on.fill(C::NEVER);
-        row.part_start.fill(C::NEVER);
+        let empty = Row { off: Vec::new(), on: Vec::new(), part_start: Vec::new() };
+        let mut row = std::mem::replace(&mut self.rows[slot], empty);
+        let (mut off, mut on) = (std::mem::take(&mut self.off), std::mem::take(&mut self.on));
+        let count = self.amounts.sums.len();
         for starts in 0..self.layers.starts {
             for part in 0..self.layers.parts {
+                let first = (i * self.layers.count() + self.layers.of(starts, part)) * count;
                 self.fill_part_start(i, starts, part, &mut row);
-                self.fill_off(i, starts, part, &mut row);
-                self.fill_on(i, starts, part, &mut row);
+                self.fill_off(i, starts, part, &mut row, &mut off[first..first + count]);
+                self.fill_on(i, starts, part, &mut row, &mut on[first..first + count]);
             }
         }
+        (self.off, self.on) = (off, on);
         self.rows[slot] = row;
     }
 
@@ -201,7 +210,7 @@ impl<'a, C: Cost> Table<'a, C> {
         let jump = self.amounts.jump(self.grid.free_between(i, i + 1));
         let mut grown = false;
         for (a, &to) in jump.iter().enumerate() {
-            // Jumps lead upward, so what becomes live here is not looked at again.
+            // Where a jump leads back, one too many may come to life: a state without a way.
             if !self.live[a] && to != NOWHERE && self.live[to as usize] {
                 self.live[a] = true;
                 grown = true;
@@ -212,10 +221,15 @@ impl<'a, C: Cost> Table<'a, C> {
         }
     }
 
-    /// The amounts that can have been charged at boundary `i`, and from which the target is in reach.
-    fn band(&self, i: usize) -> &[usize] {
-        let reached = |a: &usize| self.amounts.sums[*a] <= self.grid.free[i];
-        &self.list[..self.list.partition_point(reached)]
+    /// The first live amount, if all from there on are live.
+    fn first(&self) -> Option<usize> {
+        let first = self.live.len() - self.list.len();
+        (self.list[0] == first).then_some(first)
+    }
+
+    /// Where a layer begins in a row.
+    fn layer(&self, starts: usize, part: usize) -> usize {
+        self.layers.of(starts, part) * stride(self.amounts)
     }
 
     /// Time charged in state (`i`, amount, part).
@@ -225,70 +239,94 @@ impl<'a, C: Cost> Table<'a, C> {
         forced + self.amounts.sums[amount] + used
     }
 
+    fn tapered(&self) -> bool {
+        self.grid.energy.taper.is_some()
+    }
+
     fn fill_part_start(&self, i: usize, starts: usize, part: usize, row: &mut Row<C>) {
-        let (Some(to), Some(left), 0) =
-            (self.moves[i].part_start, self.layers.after_start(starts), part)
+        if part != 0 || self.rules.part == 0 {
+            return;
+        }
+        let from = self.layer(starts, 0);
+        let (Some(to), Some(left)) = (self.moves[i].part_start, self.layers.after_start(starts))
         else {
+            for &a in &self.list {
+                row.part_start[from + a] = C::NEVER;
+            }
             return;
         };
-        let (grid, width) = (self.grid, self.amounts.sums.len());
+        let grid = self.grid;
         let jump = self.amounts.jump(grid.free_between(i + 1, to));
-        let from = self.layers.of(starts, 0) * width;
-        let target = self.layers.of(left, 1) * width;
-        let on = &self.row(to).on[target..target + width];
-        for &a in self.band(i) {
-            if jump[a] == NOWHERE {
-                continue;
-            }
-            let done = self.done(i, a, 0);
-            row.part_start[from + a] = C::grams(self.rules.start_cost)
-                .plus(grid.part(i, done, self.rules.part))
-                .plus(grid.block(i + 1, to, done + self.rules.part))
-                .plus(on[jump[a] as usize]);
+        let on = &self.row(to).on[self.layer(left, 1)..];
+        for &a in &self.list {
+            row.part_start[from + a] = if jump[a] == NOWHERE {
+                C::NEVER
+            } else {
+                let done = self.done(i, a, 0);
+                C::grams(self.rules.start_cost)
+                    .plus(grid.part(i, done, self.rules.part))
+                    .plus(grid.block(i + 1, to, done + self.rules.part))
+                    .plus(on[jump[a] as usize])
+            };
         }
     }
 
-    fn fill_off(&mut self, i: usize, starts: usize, part: usize, row: &mut Row<C>) {
-        let mut actions = std::mem::take(&mut self.off);
-        let (grid, width, noise) = (self.grid, self.amounts.sums.len(), self.rules.noise);
-        let m = self.moves[i];
-        let from = self.layers.of(starts, part) * width;
-        let skip = grid.may_be_idle(i, i + 1);
-        let start = self.layers.after_start(starts).map(|left| self.layers.of(left, part) * width);
-        let short = m
-            .short
-            .filter(|_| part == 0)
-            .and_then(|short| Some((short, self.layers.after_start(starts)?)))
-            .map(|((cell, stop), left)| {
-                let target = self.layers.of(left, 1) * width;
-                let off = &self.row(stop.to).off[target..target + width];
-                (cell, off, self.amounts.jump(grid.free_between(i, cell)))
-            });
-        let start_jump = self.amounts.jump(grid.free_between(i, m.start));
+    fn fill_off(&self, i: usize, starts: usize, part: usize, row: &mut Row<C>, action: &mut [u8]) {
+        let (grid, noise, m) = (self.grid, self.rules.noise, self.moves[i]);
+        let (from, count) = (self.layer(starts, part), self.amounts.sums.len());
+        let left = self.layers.after_start(starts);
+        let idle = if grid.may_be_idle(i, i + 1) {
+            &self.row(i + 1).off[from..from + count]
+        } else {
+            &self.never
+        };
+        let part_start = &row.part_start[from..from + count];
+        let on = left.map(|left| &self.row(m.start).on[self.layer(left, part)..]);
+        let length = grid.free_between(i, m.start);
+        let short = m.short.filter(|_| part == 0).zip(left).map(|((cell, stop), left)| {
+            let off = &self.row(stop.to).off[self.layer(left, 1)..];
+            (cell, off, self.amounts.jump(grid.free_between(i, cell)))
+        });
         let start_cost = C::grams(self.rules.start_cost);
-        let tapered = grid.energy.taper.is_some();
-        let flat = start_cost.plus(if tapered { C::ZERO } else { grid.block(i, m.start, 0) });
+        let off = &mut row.off[from..from + count];
 
-        let band = self.band(i);
-        let action = &mut actions[i * self.layers.count() * width + from..][..width];
-        let idle = &self.row(i + 1).off[from..from + width];
-        let on = start.map(|target| &self.row(m.start).on[target..target + width]);
-        let part_start = &row.part_start[from..from + width];
-        let off = &mut row.off[from..from + width];
-        for &a in band {
-            let (mut best, mut chosen) = (C::NEVER, SKIP);
-            if skip {
-                best = idle[a];
+        if !self.tapered()
+            && short.is_none()
+            && let Some(first) = self.first()
+            && let Some(shift) = self.amounts.shift(first, length)
+        {
+            let cost = start_cost.plus(grid.block(i, m.start, 0));
+            let shift = shift.min(count);
+            let begin = on.map_or(&self.never[first..], |on| &on[first + shift..count + shift]);
+            let ways = idle[first..].iter().zip(&part_start[first..]).zip(begin);
+            for (((idle, part_start), begin), (off, action)) in
+                ways.zip(off[first..].iter_mut().zip(&mut action[first..]))
+            {
+                let (mut best, mut chosen) = (*idle, SKIP);
+                if part_start.beats(best, noise) {
+                    (best, chosen) = (*part_start, PART_START);
+                }
+                let begin = begin.plus(cost);
+                if begin.beats(best, noise) {
+                    (best, chosen) = (begin, START);
+                }
+                (*off, *action) = (best, chosen);
             }
+            return;
+        }
+
+        let jump = self.amounts.jump(length);
+        for &a in &self.list {
+            let (mut best, mut chosen) = (idle[a], SKIP);
             if part_start[a].beats(best, noise) {
                 (best, chosen) = (part_start[a], PART_START);
             }
+            let done = self.done(i, a, part);
             if let Some(on) = on
-                && start_jump[a] != NOWHERE
+                && jump[a] != NOWHERE
             {
-                let block =
-                    if tapered { grid.block(i, m.start, self.done(i, a, part)) } else { C::ZERO };
-                let cost = on[start_jump[a] as usize].plus(flat).plus(block);
+                let block = grid.block(i, m.start, done);
+                let cost = on[jump[a] as usize].plus(start_cost).plus(block);
                 if cost.beats(best, noise) {
                     (best, chosen) = (cost, START);
                 }
@@ -296,7 +334,6 @@ impl<'a, C: Cost> Table<'a, C> {
             if let Some((cell, after, jump)) = short
                 && jump[a] != NOWHERE
             {
-                let done = self.done(i, a, part);
                 let cells = grid.bounds[cell] - grid.bounds[i];
                 let cost = after[jump[a] as usize]
                     .plus(start_cost)
@@ -306,74 +343,89 @@ impl<'a, C: Cost> Table<'a, C> {
                     (best, chosen) = (cost, SHORT);
                 }
             }
-            off[a] = best;
-            action[a] = chosen;
+            (off[a], action[a]) = (best, chosen);
         }
-        self.off = actions;
     }
 
-    fn fill_on(&mut self, i: usize, starts: usize, part: usize, row: &mut Row<C>) {
-        let mut actions = std::mem::take(&mut self.on);
-        let (grid, width, noise) = (self.grid, self.amounts.sums.len(), self.rules.noise);
-        let m = self.moves[i];
-        let from = self.layers.of(starts, part) * width;
-        let step = self.amounts.jump(grid.free_between(i, i + 1));
-        let tapered = grid.energy.taper.is_some();
-        let flat = if tapered { C::ZERO } else { grid.block(i, i + 1, 0) };
-
-        let band = self.band(i);
-        let action = &mut actions[i * self.layers.count() * width + from..][..width];
-        let further = &self.row(i + 1).on[from..from + width];
-        let stop = m.stop.map(|stop| {
+    fn fill_on(&self, i: usize, starts: usize, part: usize, row: &mut Row<C>, action: &mut [u8]) {
+        let (grid, noise, m) = (self.grid, self.rules.noise, self.moves[i]);
+        let (from, count) = (self.layer(starts, part), self.amounts.sums.len());
+        let length = grid.free_between(i, i + 1);
+        let further = &self.row(i + 1).on[from..];
+        let stop = m.stop.map_or(&self.never[..], |stop| {
             let off = if stop.to == i { &row.off } else { &self.row(stop.to).off };
-            &off[from..from + width]
+            &off[from..from + count]
         });
-        let stop_then_part = m.stop.and_then(|stop| stop.part).filter(|_| part == 0).map(|cell| {
+        let then_part = m.stop.and_then(|stop| stop.part).filter(|_| part == 0);
+        let then_part = then_part.map_or(&self.never[..], |cell| {
             let begin = if cell == i { &row.part_start } else { &self.row(cell).part_start };
-            &begin[from..from + width]
+            &begin[from..from + count]
         });
-        let part_end = m.part_end.filter(|_| part == 0).map(|stop| {
-            let target = self.layers.of(starts, 1) * width;
-            &self.row(stop.to).off[target..target + width]
+        let part_end = m.part_end.filter(|_| part == 0).map_or(&self.never[..], |stop| {
+            let target = self.layer(starts, 1);
+            &self.row(stop.to).off[target..target + count]
         });
-        let on = &mut row.on[from..from + width];
-        for &a in band {
-            let (mut best, mut chosen) = (C::NEVER, STOP);
-            if let Some(stop) = stop {
-                best = stop[a];
-            }
-            if let Some(begin) = stop_then_part
-                && begin[a].beats(best, noise)
+        let on = &mut row.on[from..from + count];
+
+        if !self.tapered()
+            && let Some(first) = self.first()
+            && let Some(shift) = self.amounts.shift(first, length)
+        {
+            let block = grid.block(i, i + 1, 0);
+            let part_cost = grid.part(i, 0, self.rules.part);
+            let shift = shift.min(count);
+            let further = &further[first + shift..count + shift];
+            let ways = stop[first..].iter().zip(&then_part[first..]);
+            let ways = ways.zip(part_end[first..].iter().zip(further));
+            for (((stop, then_part), (part_end, further)), (on, action)) in
+                ways.zip(on[first..].iter_mut().zip(&mut action[first..]))
             {
-                (best, chosen) = (begin[a], STOP_THEN_PART);
-            }
-            if let Some(stop) = part_end {
-                let cost = stop[a].plus(grid.part(i, self.done(i, a, part), self.rules.part));
-                if cost.beats(best, noise) {
-                    (best, chosen) = (cost, PART_END);
+                let (mut best, mut chosen) = (*stop, STOP);
+                if then_part.beats(best, noise) {
+                    (best, chosen) = (*then_part, STOP_THEN_PART);
                 }
+                let part_end = part_end.plus(part_cost);
+                if part_end.beats(best, noise) {
+                    (best, chosen) = (part_end, PART_END);
+                }
+                let further = further.plus(block);
+                if further.beats(best, noise) {
+                    (best, chosen) = (further, EXTEND);
+                }
+                (*on, *action) = (best, chosen);
             }
-            if step[a] != NOWHERE {
-                let block =
-                    if tapered { grid.block(i, i + 1, self.done(i, a, part)) } else { flat };
-                let cost = further[step[a] as usize].plus(block);
+            return;
+        }
+
+        let jump = self.amounts.jump(length);
+        for &a in &self.list {
+            let (mut best, mut chosen) = (stop[a], STOP);
+            if then_part[a].beats(best, noise) {
+                (best, chosen) = (then_part[a], STOP_THEN_PART);
+            }
+            let done = self.done(i, a, part);
+            let cost = part_end[a].plus(grid.part(i, done, self.rules.part));
+            if cost.beats(best, noise) {
+                (best, chosen) = (cost, PART_END);
+            }
+            if jump[a] != NOWHERE {
+                let cost = further[jump[a] as usize].plus(grid.block(i, i + 1, done));
                 if cost.beats(best, noise) {
                     (best, chosen) = (cost, EXTEND);
                 }
             }
-            on[a] = best;
-            action[a] = chosen;
+            (on[a], action[a]) = (best, chosen);
         }
-        self.on = actions;
     }
 
     /// Reads the best plan forward from now.
     fn read(&self, before: Option<(Before, Nanos)>) -> Option<(C, Vec<(Nanos, Nanos)>)> {
-        let (grid, width) = (self.grid, self.amounts.sums.len());
-        let layer = self.layers.of(self.layers.starts - 1, 0);
-        let at = |costs: &[C], amount: usize| costs[layer * width + amount];
+        let grid = self.grid;
+        let layer = self.layer(self.layers.starts - 1, 0);
+        let nothing = self.amounts.find(0)?;
+        let at = |costs: &[C], amount: usize| costs[layer + amount];
         let mut walk = Walk {
-            amount: 0,
+            amount: nothing,
             starts: self.layers.starts - 1,
             part: 0,
             since: None,
@@ -383,11 +435,11 @@ impl<'a, C: Cost> Table<'a, C> {
         // A jump from now may lead farther than the rows that are kept; then nothing is known of it,
         // and the run or pause that is under way counts for nothing.
         let kept = |boundary: usize| boundary < self.rows.len();
-        let (mut cost, mut place) = (at(&self.row(0).off, 0), Place::Off(0));
+        let (mut cost, mut place) = (at(&self.row(0).off, nothing), Place::Off(0));
         match before {
             Some((Before::Charging { .. }, least)) => {
                 let to = grid.boundary(least, 0);
-                let amount = self.amounts.sums.binary_search(&grid.free_between(0, to)).ok();
+                let amount = self.amounts.find(grid.free_between(0, to));
                 if let Some(amount) = amount.filter(|_| kept(to)) {
                     let going_on = at(&self.row(to).on, amount).plus(grid.block(0, to, 0));
                     if going_on.is_possible() {
@@ -399,7 +451,7 @@ impl<'a, C: Cost> Table<'a, C> {
             Some((Before::Idle { .. }, ready)) => {
                 let to = grid.boundary(ready, 0);
                 if kept(to) && grid.may_be_idle(0, to) {
-                    let later = at(&self.row(to).off, 0);
+                    let later = at(&self.row(to).off, nothing);
                     if later.is_possible() {
                         (cost, place) = (later, Place::Off(to));
                     }
