@@ -60,6 +60,7 @@ fn plans(c: &mut Criterion) {
         // Without a cost of starts the budget is what binds.
         let limits = Limits { max_starts: Some(3), start_cost: 0.0, ..limits() };
         time("limits and 3 starts", 0, &ChargeRequest { limits, ..request() });
+        time("limits and 3 starts, now mid-slot", 437, &ChargeRequest { limits, ..request() });
     }
 }
 

@@ -22,6 +22,8 @@
 //! The search runs from the departure back to now and keeps the lowest cost from each state; the plan is
 //! then read forward. Of equal ways it takes the one that charges later.
 
+use std::hint::select_unpredictable;
+
 use super::amounts::{Amounts, NOWHERE};
 use super::cells::Nanos;
 use super::cost::Cost;
@@ -108,6 +110,14 @@ pub fn search<C: Cost>(
         table.fill(i);
     }
     table.read(before)
+}
+
+/// Takes a way if it is better. Which one is better follows no pattern, so this must not be a branch.
+#[inline(always)]
+fn improve<C: Cost>(best: &mut C, chosen: &mut u8, cost: C, action: u8, noise: f64) {
+    let better = cost.beats(*best, noise);
+    *best = select_unpredictable(better, cost, *best);
+    *chosen = select_unpredictable(better, action, *chosen);
 }
 
 /// Room for a layer of a row: what lies beyond the target is never, so that a jump needs no check.
@@ -303,13 +313,9 @@ impl<'a, C: Cost> Table<'a, C> {
                 ways.zip(off[first..].iter_mut().zip(&mut action[first..]))
             {
                 let (mut best, mut chosen) = (*idle, SKIP);
-                if part_start.beats(best, noise) {
-                    (best, chosen) = (*part_start, PART_START);
-                }
+                improve(&mut best, &mut chosen, *part_start, PART_START, noise);
                 let begin = begin.plus(cost);
-                if begin.beats(best, noise) {
-                    (best, chosen) = (begin, START);
-                }
+                improve(&mut best, &mut chosen, begin, START, noise);
                 (*off, *action) = (best, chosen);
             }
             return;
@@ -318,18 +324,14 @@ impl<'a, C: Cost> Table<'a, C> {
         let jump = self.amounts.jump(length);
         for &a in &self.list {
             let (mut best, mut chosen) = (idle[a], SKIP);
-            if part_start[a].beats(best, noise) {
-                (best, chosen) = (part_start[a], PART_START);
-            }
+            improve(&mut best, &mut chosen, part_start[a], PART_START, noise);
             let done = self.done(i, a, part);
             if let Some(on) = on
                 && jump[a] != NOWHERE
             {
                 let block = grid.block(i, m.start, done);
                 let cost = on[jump[a] as usize].plus(start_cost).plus(block);
-                if cost.beats(best, noise) {
-                    (best, chosen) = (cost, START);
-                }
+                improve(&mut best, &mut chosen, cost, START, noise);
             }
             if let Some((cell, after, jump)) = short
                 && jump[a] != NOWHERE
@@ -339,9 +341,7 @@ impl<'a, C: Cost> Table<'a, C> {
                     .plus(start_cost)
                     .plus(grid.block(i, cell, done))
                     .plus(grid.part(cell, done + cells, self.rules.part));
-                if cost.beats(best, noise) {
-                    (best, chosen) = (cost, SHORT);
-                }
+                improve(&mut best, &mut chosen, cost, SHORT, noise);
             }
             (off[a], action[a]) = (best, chosen);
         }
@@ -381,17 +381,11 @@ impl<'a, C: Cost> Table<'a, C> {
                 ways.zip(on[first..].iter_mut().zip(&mut action[first..]))
             {
                 let (mut best, mut chosen) = (*stop, STOP);
-                if then_part.beats(best, noise) {
-                    (best, chosen) = (*then_part, STOP_THEN_PART);
-                }
+                improve(&mut best, &mut chosen, *then_part, STOP_THEN_PART, noise);
                 let part_end = part_end.plus(part_cost);
-                if part_end.beats(best, noise) {
-                    (best, chosen) = (part_end, PART_END);
-                }
+                improve(&mut best, &mut chosen, part_end, PART_END, noise);
                 let further = further.plus(block);
-                if further.beats(best, noise) {
-                    (best, chosen) = (further, EXTEND);
-                }
+                improve(&mut best, &mut chosen, further, EXTEND, noise);
                 (*on, *action) = (best, chosen);
             }
             return;
@@ -400,19 +394,13 @@ impl<'a, C: Cost> Table<'a, C> {
         let jump = self.amounts.jump(length);
         for &a in &self.list {
             let (mut best, mut chosen) = (stop[a], STOP);
-            if then_part[a].beats(best, noise) {
-                (best, chosen) = (then_part[a], STOP_THEN_PART);
-            }
+            improve(&mut best, &mut chosen, then_part[a], STOP_THEN_PART, noise);
             let done = self.done(i, a, part);
             let cost = part_end[a].plus(grid.part(i, done, self.rules.part));
-            if cost.beats(best, noise) {
-                (best, chosen) = (cost, PART_END);
-            }
+            improve(&mut best, &mut chosen, cost, PART_END, noise);
             if jump[a] != NOWHERE {
                 let cost = further[jump[a] as usize].plus(grid.block(i, i + 1, done));
-                if cost.beats(best, noise) {
-                    (best, chosen) = (cost, EXTEND);
-                }
+                improve(&mut best, &mut chosen, cost, EXTEND, noise);
             }
             (on[a], action[a]) = (best, chosen);
         }
