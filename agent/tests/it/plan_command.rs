@@ -95,7 +95,7 @@ fn the_answer_has_the_promised_shape() {
             "mean_g_per_kwh": 133.333333,
             "basis": "forecast",
             "overrun_s": 0,
-            "reason": "The cleanest 1 h 30 min before Wed Mar 11, 12:00 AM EDT begin at 6:30 PM EDT, \
+            "reason": "The cleanest 1 h 30 min before tomorrow 12 AM EDT begin at 6:30 PM EDT, \
                        in 2 runs at 133 g/kWh, 60 % less CO2 than charging at once.",
         })
     );
@@ -196,10 +196,10 @@ fn text_is_plain_where_nobody_draws() {
     assert!(text.is_ascii(), "{text}");
     assert_eq!(
         text,
-        "The cleanest 2 h before Wed Mar 11, 12:00 AM EDT begin now, in 2 runs at 150 g/kWh, \
+        "The cleanest 2 h before tomorrow 12 AM EDT begin now, in 2 runs at 150 g/kWh, \
          63 % less CO2 than charging at once.\n\
-         \x20 6:00 PM EDT - 7:00 PM EDT  1 h  200 g/kWh\n\
-         \x20 8:00 PM EDT - 9:00 PM EDT  1 h  100 g/kWh\n\
+         \x20 6 PM EDT - 7 PM EDT  1 h  200 g/kWh\n\
+         \x20 8 PM EDT - 9 PM EDT  1 h  100 g/kWh\n\
          \x20 2.0 kWh, 0.30 kg CO2 at 150 g/kWh, by forecast\n"
     );
 }
@@ -216,40 +216,46 @@ fn every_reason_is_one_sentence() {
     check(
         &forecast,
         &["--depart", "2026-03-10T22:40:00Z"],
-        "Too little time is left before 6:40 PM EDT, so charging starts now and ends at 7:00 PM EDT, 20 min late.",
+        "Too little time is left before 6:40 PM EDT, so charging starts now and ends at 7 PM EDT, 20 min late.",
     );
     check(
         &forecast,
         &["--depart", "2026-03-10T20:00:00Z"],
-        "The departure (4:00 PM EDT) has passed, so charging starts now and ends at 7:00 PM EDT, 3 h after it.",
+        "The departure (4 PM EDT) has passed, so charging starts now and ends at 7 PM EDT, 3 h after it.",
     );
     check(
         "[]",
         &[],
-        "Nothing is known about the hours before Wed Mar 11, 12:00 AM EDT, so charging starts as late as \
-         that allows: at 11:00 PM EDT.",
+        "Nothing is known about the hours before tomorrow 12 AM EDT, so charging starts as late as \
+         that allows: at 11 PM EDT.",
     );
     check(
         &forecast,
         &["--need-kwh", "6"],
-        "All of the time before Wed Mar 11, 12:00 AM EDT is needed, so charging starts now and takes 6 h.",
+        "All of the time before tomorrow 12 AM EDT is needed, so charging starts now and takes 6 h.",
     );
     check(
         &forecast,
         &["--need-kwh", "2", "--continuous"],
-        "The cleanest run of 2 h before Wed Mar 11, 12:00 AM EDT begins at 7:00 PM EDT at 350 g/kWh, 13 % less \
+        "The cleanest run of 2 h before tomorrow 12 AM EDT begins at 7 PM EDT at 350 g/kWh, 13 % less \
          CO2 than charging at once.",
+    );
+    check(
+        &hourly(&[9.0, 9.0, 9.0, 9.0, 9.0, 9.0, 1.0]),
+        &["--depart", &at(7)],
+        "The cleanest 1 h before tomorrow 1 AM EDT begin tomorrow 12 AM EDT, in one run at 1 g/kWh, 89 % less CO2 \
+         than charging at once.",
     );
     check(
         &forecast,
         &["--need-kwh", "2", "--max-starts", "1"],
-        "The cleanest 2 h before Wed Mar 11, 12:00 AM EDT begin at 7:00 PM EDT, in one run at 350 g/kWh, within \
+        "The cleanest 2 h before tomorrow 12 AM EDT begin at 7 PM EDT, in one run at 350 g/kWh, within \
          the limits on switching, 13 % less CO2 than charging at once.",
     );
     check(
         &hourly(&[500.0]),
         &["--need-kwh", "2"],
-        "The cleanest 2 h before Wed Mar 11, 12:00 AM EDT begin now, in 2 runs at 500 g/kWh, some of it \
+        "The cleanest 2 h before tomorrow 12 AM EDT begin now, in 2 runs at 500 g/kWh, some of it \
          in hours without a forecast.",
     );
 }

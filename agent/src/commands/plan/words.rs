@@ -2,26 +2,19 @@
 
 use std::io::Write;
 
-use chrono::{DurationRound as _, TimeDelta, TimeZone as _};
-use chrono_tz::America::New_York;
+use chrono::{DurationRound as _, TimeDelta};
 use domain::Timestamp;
 use domain::plan::{ChargePlan, ChargeRequest, Outlook, PlanBasis};
 
-/// `1:15 AM EDT`, and with the day where it is not that of `now`: `Wed Mar 11, 1:15 AM EDT`.
-pub fn at(time: Timestamp, now: Timestamp) -> String {
-    let local = |time: Timestamp| New_York.from_utc_datetime(&time.naive_utc());
-    // To the minute: a person does not set a clock by it.
-    let time = local(time.duration_round(TimeDelta::minutes(1)).unwrap_or(time));
-    let clock = time.format("%-I:%M %p %Z");
-    if time.date_naive() == local(now).date_naive() {
-        clock.to_string()
-    } else {
-        format!("{}, {clock}", time.format("%a %b %-d"))
-    }
+use crate::eastern::say;
+
+/// A time as the agent says it everywhere, to the minute: a person does not set a clock by it.
+fn at(time: Timestamp, now: Timestamp) -> String {
+    say(time.duration_round(TimeDelta::minutes(1)).unwrap_or(time), now)
 }
 
 /// `8 h`, `1 h 45 min`, `20 s`.
-pub fn span(span: TimeDelta) -> String {
+fn span(span: TimeDelta) -> String {
     if span < TimeDelta::minutes(1) {
         return format!("{} s", span.num_seconds());
     }
@@ -57,7 +50,12 @@ pub fn reason(
             )
         };
     }
-    let begins = if start <= now { "now".to_owned() } else { format!("at {}", at(start, now)) };
+    let begins = match at(start, now) {
+        _ if start <= now => "now".to_owned(),
+        // "at 10 PM EDT", but "tomorrow 1 AM EDT".
+        time if time.starts_with(|c: char| c.is_ascii_digit()) => format!("at {time}"),
+        time => time,
+    };
     if plan.basis == PlanBasis::Deadline {
         return format!(
             "Nothing is known about the hours before {depart}, so charging starts as late as that allows: {begins}."
@@ -142,19 +140,12 @@ pub fn write_runs(out: &mut impl Write, now: Timestamp, plan: &ChargePlan) -> an
 mod tests {
     use super::*;
 
-    fn ts(text: &str) -> Timestamp {
-        text.parse().expect("an RFC 3339 time")
-    }
-
     #[test]
-    fn times_are_new_yorks_and_say_their_day() {
+    fn times_are_said_to_the_minute() {
+        let ts = |text: &str| -> Timestamp { text.parse().expect("an RFC 3339 time") };
         let now = ts("2026-03-11T01:00:00Z");
-        assert_eq!(at(ts("2026-03-11T03:15:00Z"), now), "11:15 PM EDT");
-        assert_eq!(at(ts("2026-03-11T04:00:29Z"), now), "Wed Mar 11, 12:00 AM EDT");
-        assert_eq!(at(ts("2026-03-11T03:59:59.9Z"), now), "Wed Mar 11, 12:00 AM EDT");
-        let now = ts("2026-11-01T04:30:00Z");
-        assert_eq!(at(ts("2026-11-01T05:30:00Z"), now), "1:30 AM EDT");
-        assert_eq!(at(ts("2026-11-01T06:30:00Z"), now), "1:30 AM EST");
+        assert_eq!(at(ts("2026-03-11T03:15:29Z"), now), "11:15 PM EDT");
+        assert_eq!(at(ts("2026-03-11T03:59:59.9Z"), now), "tomorrow 12 AM EDT");
     }
 
     #[test]
