@@ -221,7 +221,7 @@ pub async fn command(
             Err(error) if error.is_not_found() => {
                 failures = 0;
                 bar.suspend(|| {
-                    eprintln!("{}: no archive: {}", first.format("%Y-%m"), in_full(error))
+                    eprintln!("{}: no archive: {}", first.format("%Y-%m"), in_full(error));
                 });
             }
             Err(error) => {

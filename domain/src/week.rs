@@ -160,7 +160,7 @@ mod tests {
     fn a_week_has_168_hours_on_any_grid() {
         let mut window = week(169, |_| 100.0);
         // The newest moves the window's edge to just before the oldest reading's stamp.
-        let newest = window.newest().unwrap().ts + chrono::TimeDelta::seconds(298);
+        let newest = window.newest().unwrap().ts + TimeDelta::seconds(298);
         window.insert(Sample { ts: newest, grams_per_kwh: 100.0 });
         assert_eq!(WeekStanding::of(100.0, &window).unwrap().hours, 168.0);
     }
