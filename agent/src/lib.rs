@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Every decision is made in `domain::control`; here are the eyes, the hands and the memory for it. Read the
-//! modules in this order: [`config`], [`subscriber`], [`grid`], [`agent`], [`actuator`], [`run`].
+//! modules in this order: [`config`], [`subscriber`], [`grid`], [`agent`], [`actuator`], [`run()`].
 
 pub mod actuator;
 pub mod agent;
