@@ -36,7 +36,6 @@ pub struct Arguments {
 enum Command {
     #[command(flatten)]
     WithSettings(WithSettings),
-    /// Plan a charge from a forecast: needs neither settings nor a running agent.
     Plan(plan::PlanArgs),
 }
 
