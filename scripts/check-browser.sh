@@ -4,7 +4,7 @@
 #   scripts/check-browser.sh [TEST FILE...]
 #
 # Needs Node 20, npm, Chromium and Mosquitto. Where one is missing it says which and skips; with CI set it
-# fails instead. CHROMIUM=/path names another browser. With NY_POWER_WEB_SERVER=/path nothing is built.
+# fails instead. CHROMIUM=/path names another browser. With NY_POWER_CLOUD_BINARY=/path nothing is built.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -29,11 +29,11 @@ if [ ! -f "$installed" ] || [ "$tests/package-lock.json" -nt "$installed" ]; the
     npm ci --prefix "$tests" --no-audit --no-fund
     touch "$installed"
 fi
-if [ -z "${NY_POWER_WEB_SERVER:-}" ]; then
-    cargo build --quiet --package ny-power-cloud --example web_only
-    NY_POWER_WEB_SERVER="${CARGO_TARGET_DIR:-target}/debug/examples/web_only"
-    case "$NY_POWER_WEB_SERVER" in /*) ;; *) NY_POWER_WEB_SERVER="$PWD/$NY_POWER_WEB_SERVER" ;; esac
-    export NY_POWER_WEB_SERVER
+if [ -z "${NY_POWER_CLOUD_BINARY:-}" ]; then
+    cargo build --quiet --package ny-power-cloud
+    NY_POWER_CLOUD_BINARY="${CARGO_TARGET_DIR:-target}/debug/ny-power-cloud"
+    case "$NY_POWER_CLOUD_BINARY" in /*) ;; *) NY_POWER_CLOUD_BINARY="$PWD/$NY_POWER_CLOUD_BINARY" ;; esac
+    export NY_POWER_CLOUD_BINARY
 fi
 [ $# -gt 0 ] || set -- "$tests"/*.test.mjs
 # One file at a time: each has a browser of its own, and the machine may be small.

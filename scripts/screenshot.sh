@@ -9,10 +9,10 @@
 set -eu
 cd "$(dirname "$0")/.."
 [ -d cloud/tests/browser/node_modules ] || npm ci --prefix cloud/tests/browser --no-audit --no-fund
-if [ -z "${NY_POWER_WEB_SERVER:-}" ]; then
-    cargo build --quiet --package ny-power-cloud --example web_only
-    NY_POWER_WEB_SERVER="${CARGO_TARGET_DIR:-target}/debug/examples/web_only"
-    case "$NY_POWER_WEB_SERVER" in /*) ;; *) NY_POWER_WEB_SERVER="$PWD/$NY_POWER_WEB_SERVER" ;; esac
-    export NY_POWER_WEB_SERVER
+if [ -z "${NY_POWER_CLOUD_BINARY:-}" ]; then
+    cargo build --quiet --package ny-power-cloud
+    NY_POWER_CLOUD_BINARY="${CARGO_TARGET_DIR:-target}/debug/ny-power-cloud"
+    case "$NY_POWER_CLOUD_BINARY" in /*) ;; *) NY_POWER_CLOUD_BINARY="$PWD/$NY_POWER_CLOUD_BINARY" ;; esac
+    export NY_POWER_CLOUD_BINARY
 fi
 exec node scripts/screenshot.mjs "$@"

@@ -54,14 +54,19 @@ export const series = (end, { without = () => false, origin = "nyiso" } = {}) =>
   return { units: "g / kWh", ts: ts.map(iso), values: ts.map(grams), factor_set: "ny-2026.1", origin };
 };
 
-/** @param {number} ts @param {object} [changes] */
-export const mix = (ts, changes = {}) => ({
-  ts: iso(ts), interval_s: 300, units: "MW",
-  fuels: {
-    "Dual Fuel": 2282, "Natural Gas": 3310, Nuclear: 5413, "Other Fossil Fuels": 21, "Other Renewables": 237, Wind: 758, Hydro: 2814,
-  },
-  complete: true, revised: false, origin: "nyiso", ...changes,
-});
+/** A mix that has the intensity of `grams`, by the direct factors of ny-2026.1. @param {number} ts @param {object} [changes] */
+export const mix = (ts, changes = {}) => {
+  const others = { Nuclear: 3290, Hydro: 2814, Wind: 758, "Other Renewables": 237, "Other Fossil Fuels": 21 };
+  const emitted = 550 * others["Other Renewables"] + 750 * others["Other Fossil Fuels"];
+  const rest = Object.values(others).reduce((sum, power) => sum + power, 0);
+  // Dual fuel runs at 0.69 of gas.
+  const gas = (grams(ts) * rest - emitted) / (395 + 0.69 * 435 - 1.69 * grams(ts));
+  return {
+    ts: iso(ts), interval_s: 300, units: "MW",
+    fuels: { ...others, "Natural Gas": Math.round(gas), "Dual Fuel": Math.round(0.69 * gas) },
+    complete: true, revised: false, origin: "nyiso", ...changes,
+  };
+};
 
 /** @param {number} ts @param {object} [changes] */
 export const feed = (ts, changes = {}) => ({

@@ -115,9 +115,11 @@ test("a reload is offered when a new build or the operator says so, and never fo
   }
   // The same build, and a retained "reload", which would ask for ever.
   await world.broker.retain("application/webui", "reload");
-  await world.broker.retain("status/web", { state: "online", version: "1", build: "test", since: iso(step()) });
   await world.visit({}, async (page) => {
     await feedIs(page, "live");
+    const { build } = JSON.parse(await page.locator("#data").textContent() ?? "");
+    assert.ok(build);
+    await world.broker.retain("status/web", { state: "online", version: "1", build, since: iso(step()) });
     await world.broker.retain("status/feed/fuel-mix", feed(step()));
     await world.broker.retain("computed/co2", co2(step() + 15_000, { value: 207 }));
     await says(page, "#value", "207");

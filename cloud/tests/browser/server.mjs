@@ -12,8 +12,7 @@ import { promisify } from "node:util";
 const run = promisify(execFile);
 
 /** Built by scripts/check-browser.sh. */
-const SERVER = process.env.NY_POWER_WEB_SERVER
-  ?? new URL("../../../target/debug/examples/web_only", import.meta.url).pathname;
+const CLOUD = process.env.NY_POWER_CLOUD_BINARY ?? new URL("../../../target/debug/ny-power-cloud", import.meta.url).pathname;
 const MOSQUITTO = process.env.MOSQUITTO ?? "/usr/sbin/mosquitto";
 
 export const ROOT = "ny-power";
@@ -110,14 +109,19 @@ export class Broker {
 
 export class Web {
   /** @param {string} broker `host:port` */
-  static async start(broker, build = "test") {
+  static async start(broker) {
     const web = new Web();
-    web.child = spawn(SERVER, [broker, build], { stdio: ["ignore", "pipe", "inherit"] });
-    const lines = createInterface({ input: web.child.stdout });
+    const settings = { NY_POWER_CLOUD__MQTT__URL: `mqtt://${broker}`, NY_POWER_CLOUD__WEB__BIND: "127.0.0.1:0" };
+    web.child = spawn(CLOUD, ["web"], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...settings } });
+    let log = "";
+    web.child.stderr.on("data", (text) => (log = (log + text).slice(-4000)));
     web.url = await new Promise((resolve, reject) => {
-      lines.once("line", resolve);
+      createInterface({ input: web.child.stdout }).on("line", (line) => {
+        const address = /^dashboard: *(http:\S+)/.exec(line)?.[1];
+        if (address) resolve(address);
+      });
       web.child.once("error", reject);
-      web.child.once("exit", (code) => reject(new Error(`the web service ended with ${code}`)));
+      web.child.once("exit", (code) => reject(new Error(`ny-power-cloud web ended with ${code}:\n${log}`)));
     });
     return web;
   }

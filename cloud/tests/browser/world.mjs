@@ -10,10 +10,10 @@ import { Broker, Web, until } from "./server.mjs";
 export { until };
 
 export class World {
-  static async start({ data = true, build = "test" } = {}) {
+  static async start({ data = true } = {}) {
     const world = new World();
     world.broker = await Broker.start();
-    world.web = await Web.start(world.broker.address, build);
+    world.web = await Web.start(world.broker.address);
     world.browser = await chromium();
     if (data) {
       await publishAll(world.broker);
