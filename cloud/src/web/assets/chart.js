@@ -143,6 +143,8 @@ const boundary = (at, points, bound, words, shift) => {
   if (bound === null) return [];
   const y = at.y(bound);
   const room = 110;
+  // At an edge of the picture the name goes to the other side of its line.
+  if (y + shift < TOP + 12 || y + shift > at.height - BOTTOM - 4) shift = shift < 0 ? 16 : -7;
   /** @param {number} left */
   const clearance = (left) => Math.min(at.height, ...points
     .filter((point) => at.x(point.ts) > left - 8 && at.x(point.ts) < left + room)
