@@ -1,5 +1,6 @@
 //! What moves the contactor: a trait of two methods, and the one task that owns whatever implements it.
 
+mod gpio;
 mod owner;
 mod simulated;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use domain::control::Contactor;
 
+pub use gpio::{Gpio, GpioError};
 pub(crate) use owner::chain;
 pub use owner::{Exit, Handle, MoveError, Ownership, Seen, own};
 pub use simulated::Simulated;
@@ -50,6 +52,16 @@ pub enum ActuatorError {
         from: String,
         /// What it says.
         text: String,
+    },
+    /// The GPIO line.
+    #[error("GPIO line {line} cannot be {done}")]
+    Gpio {
+        /// Which line, on which chip.
+        line: String,
+        /// `read` or `driven`.
+        done: &'static str,
+        /// What the kernel says.
+        source: gpiocdev::Error,
     },
     /// It did not answer in time.
     #[error("no answer within {secs} s")]

@@ -2,6 +2,7 @@
 //! better type.
 
 mod file;
+mod gpio;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use service::mqtt::{BrokerUrl, ClientName, MqttConfig, OnRefusal, Password};
 use service::settings::{Mistakes, load};
 
 pub use file::{ActuatorKind, File, OnExit, TrustPolicy};
+pub use gpio::{Bias, Contact, GpioConfig, LineSpec};
 
 /// Environment variables that start so override the file: `NY_POWER_AGENT__CONTROL__MODE=now`.
 pub const ENV_PREFIX: &str = "NY_POWER_AGENT";
@@ -81,6 +83,8 @@ pub enum ActuatorConfig {
         /// The file that holds `open` or `closed`.
         state_file: PathBuf,
     },
+    /// A relay on a GPIO line of this machine.
+    Gpio(GpioConfig),
 }
 
 /// The settings file that applies: the one named, else [`USUAL_FILE`]. `None`: all defaults.

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use crate::actuator::{Actuator, Exit, Ownership, Simulated, own};
+use crate::actuator::{Actuator, Exit, Gpio, Ownership, Simulated, own};
 use crate::agent::{Agent, ClockPolicy, stale_after};
 use crate::api::Ear;
 use crate::clock_trust::{built, is_forgetful_board, kernel_is_synchronized};
@@ -42,9 +42,15 @@ const STORE: SledConfig = SledConfig {
 /// # Errors
 /// When the state directory cannot be used, another agent has it, or a task fails.
 pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
+    // Before the actuator is touched: a second agent must not even look at the relay.
+    let _lock = Lock::take(&config.state_dir)?;
     match &config.actuator {
         ActuatorConfig::Simulated { state_file } => {
             run_with(Simulated::new(state_file), &config, shutdown).await
+        }
+        ActuatorConfig::Gpio(gpio) => {
+            let relay = Gpio::open(gpio).context("the relay cannot be used")?;
+            run_with(relay, &config, shutdown).await
         }
     }
 }
@@ -54,7 +60,6 @@ async fn run_with<A: Actuator>(
     config: &Config,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let _lock = Lock::take(&config.state_dir)?;
     let moments = Moments::of_this_machine();
 
     let history_dir = config.state_dir.join("history");

@@ -6,7 +6,7 @@ use domain::control::{Settings, Threshold};
 use domain::wire::DEFAULT_ROOT;
 use serde::{Deserialize, Serialize};
 
-use super::{ActuatorConfig, Config};
+use super::{ActuatorConfig, Bias, Config, Contact, LineSpec};
 
 /// The file as written. `agent.example.toml` explains every key.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -66,12 +66,23 @@ pub(super) struct ClockSection {
 pub(super) struct Actuator {
     pub kind: ActuatorKind,
     pub simulated: Simulated,
+    pub gpio: Gpio,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Simulated {
     pub state_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Gpio {
+    pub chip: Option<String>,
+    pub line: Option<LineSpec>,
+    pub contact: Option<Contact>,
+    pub active_low: bool,
+    pub bias: Bias,
 }
 
 /// Which actuator moves the contactor.
@@ -81,6 +92,8 @@ pub enum ActuatorKind {
     /// Moves nothing but a word in a file.
     #[default]
     Simulated,
+    /// A relay on a GPIO line of this machine.
+    Gpio,
 }
 
 /// When the wall clock is believed.
@@ -150,8 +163,9 @@ impl File {
                 (Some(close_below.grams_per_kwh()), Some(open_above.grams_per_kwh()))
             }
         };
-        let ActuatorConfig::Simulated { state_file } = &config.actuator;
-        all.actuator.simulated.state_file = Some(state_file.clone());
+        if let ActuatorConfig::Simulated { state_file } = &config.actuator {
+            all.actuator.simulated.state_file = Some(state_file.clone());
+        }
         all
     }
 }

@@ -9,8 +9,10 @@ use domain::wire::Root;
 use service::mqtt::Password;
 use service::settings::Mistake;
 
-use super::file::{ActuatorKind, File, ModeWord, PositionWord, ThresholdSection, ThresholdUnit};
-use super::{ActuatorConfig, Config, FeedConfig};
+use super::file::{
+    ActuatorKind, File, Gpio, ModeWord, PositionWord, ThresholdSection, ThresholdUnit,
+};
+use super::{ActuatorConfig, Config, FeedConfig, GpioConfig, LineSpec};
 
 const HOUR: u64 = 3600;
 
@@ -74,10 +76,13 @@ impl File {
         let feed = self.feed(&mut check);
         let control = self.control(&mut check);
         let tick_secs = check.range("control.tick_secs", self.control.tick_secs, (1, 300));
-        match (state_dir, feed, control, tick_secs) {
-            (Some(state_dir), Some(feed), Some(control), Some(tick_secs)) if check.0.is_empty() => {
+        let actuator = self.actuator(&mut check, state_dir.as_deref());
+        match (state_dir, feed, control, tick_secs, actuator) {
+            (Some(state_dir), Some(feed), Some(control), Some(tick_secs), Some(actuator))
+                if check.0.is_empty() =>
+            {
                 Ok(Config {
-                    actuator: self.actuator(&state_dir),
+                    actuator,
                     state_dir,
                     feed,
                     control,
@@ -90,14 +95,15 @@ impl File {
         }
     }
 
-    fn actuator(&self, state_dir: &Path) -> ActuatorConfig {
+    fn actuator(&self, check: &mut Check, state_dir: Option<&Path>) -> Option<ActuatorConfig> {
         let actuator = &self.actuator;
         match actuator.kind {
             ActuatorKind::Simulated => {
                 let given = actuator.simulated.state_file.clone();
-                let state_file = given.unwrap_or_else(|| state_dir.join("relay"));
-                ActuatorConfig::Simulated { state_file }
+                let state_file = given.or_else(|| Some(state_dir?.join("relay")))?;
+                Some(ActuatorConfig::Simulated { state_file })
             }
+            ActuatorKind::Gpio => actuator.gpio.parse(check).map(ActuatorConfig::Gpio),
         }
     }
 
@@ -173,6 +179,54 @@ impl File {
                 PositionWord::Open => Contactor::Open,
                 PositionWord::Closed => Contactor::Closed,
             },
+        })
+    }
+}
+
+impl Gpio {
+    fn parse(&self, check: &mut Check) -> Option<GpioConfig> {
+        let chip = self.chip.as_deref().map(str::trim);
+        if chip == Some("") {
+            check.say("actuator.gpio.chip", "must be a path such as /dev/gpiochip0 or a label");
+        }
+        let line = match &self.line {
+            None => {
+                check.say(
+                    "actuator.gpio.line",
+                    "must be given with kind = \"gpio\": a name such as \"GPIO17\", or an offset",
+                );
+                None
+            }
+            Some(LineSpec::Name(name)) if name.trim().is_empty() => {
+                check.say("actuator.gpio.line", "is empty; write a name such as \"GPIO17\"");
+                None
+            }
+            // A number in quotes is a number: variables of the environment and shells add them.
+            Some(LineSpec::Name(name)) => Some(match name.trim().parse() {
+                Ok(offset) => LineSpec::Offset(offset),
+                Err(_) => LineSpec::Name(name.trim().to_owned()),
+            }),
+            Some(LineSpec::Offset(offset)) => Some(LineSpec::Offset(*offset)),
+        };
+        if matches!(line, Some(LineSpec::Offset(_))) && self.chip.is_none() {
+            check.say(
+                "actuator.gpio.chip",
+                "must be given where line is an offset: each chip counts its own lines",
+            );
+        }
+        if self.contact.is_none() {
+            check.say(
+                "actuator.gpio.contact",
+                "must be given with kind = \"gpio\": \"nc\" if the energized relay stops charging, \
+                 \"no\" if it allows it",
+            );
+        }
+        Some(GpioConfig {
+            chip: chip.map(str::to_owned),
+            line: line?,
+            contact: self.contact?,
+            active_low: self.active_low,
+            bias: self.bias,
         })
     }
 }

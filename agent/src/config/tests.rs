@@ -193,3 +193,48 @@ fn state_has_a_usual_place() {
     check(&[("STATE_DIRECTORY", "/var/lib/a:/var/lib/b"), ("HOME", "/")], Some("/var/lib/a"));
     check(&[("STATE_DIRECTORY", ""), ("HOME", "/h")], Some("/h/.local/state/ny-power-agent"));
 }
+
+#[test]
+fn a_relay_on_a_gpio_line_is_not_moved_by_demo_data() {
+    let relay = "[actuator]\nkind = \"gpio\"\n[actuator.gpio]\nline = \"GPIO17\"\ncontact = \"nc\"";
+    let config = read(relay).expect("no mistakes");
+    assert!(!config.feed.accept_demo);
+    assert!(read("").expect("no mistakes").feed.accept_demo);
+    let asked = read(&format!("[feed]\naccept_demo = true\n{relay}")).expect("no mistakes");
+    assert!(asked.feed.accept_demo);
+    assert_eq!(
+        config.actuator,
+        ActuatorConfig::Gpio(GpioConfig {
+            chip: None,
+            line: LineSpec::Name("GPIO17".to_owned()),
+            contact: Contact::Nc,
+            active_low: false,
+            bias: Bias::AsIs,
+        })
+    );
+}
+
+#[test]
+fn every_mistake_about_a_gpio_line_is_told() {
+    check(
+        "[actuator]\nkind = \"gpio\"",
+        &["actuator.gpio.line: must be given", "actuator.gpio.contact: must be given"],
+    );
+    check(
+        "[actuator]\nkind = \"gpio\"\n[actuator.gpio]\nline = 17\ncontact = \"maybe\"\nbias = \"up\"",
+        &[
+            "actuator.gpio.contact: unknown variant `maybe`",
+            "actuator.gpio.bias: unknown variant `up`",
+            "actuator.gpio.chip: must be given where line is an offset",
+            "actuator.gpio.contact: must be given",
+        ],
+    );
+    check(
+        "[actuator]\nkind = \"gpio\"\n[actuator.gpio]\nline = -1\ncontact = \"no\"\nchip = \" \"",
+        &[
+            "actuator.gpio.line: a line is a name such as \"GPIO17\" or an offset",
+            "actuator.gpio.line: must be given",
+            "actuator.gpio.chip: must be a path",
+        ],
+    );
+}

@@ -7,6 +7,7 @@ mod cli;
 mod clock;
 mod desk;
 mod feed;
+mod gpio;
 mod plan_command;
 mod process;
 mod program;
