@@ -1,5 +1,6 @@
 //! What moves the contactor: a trait of two methods, and the one task that owns whatever implements it.
 
+mod command;
 mod gpio;
 mod owner;
 mod simulated;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use domain::control::Contactor;
 
+pub use command::Command;
 pub use gpio::{Gpio, GpioError};
 pub(crate) use owner::chain;
 pub use owner::{Exit, Handle, MoveError, Ownership, Seen, own};
@@ -52,6 +54,14 @@ pub enum ActuatorError {
         from: String,
         /// What it says.
         text: String,
+    },
+    /// A program of the user.
+    #[error("{program:?} {trouble}")]
+    Program {
+        /// Which program.
+        program: String,
+        /// What it did instead.
+        trouble: String,
     },
     /// The GPIO line.
     #[error("GPIO line {line} cannot be {done}")]

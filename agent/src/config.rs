@@ -75,6 +75,19 @@ impl FeedConfig {
     }
 }
 
+/// Programs of the user. Each is a program and its arguments; no shell is involved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandConfig {
+    /// Lets the car charge.
+    pub on: Vec<String>,
+    /// Does not.
+    pub off: Vec<String>,
+    /// Says which it is.
+    pub state: Vec<String>,
+    /// How long each may take.
+    pub limit: Duration,
+}
+
 /// What moves the contactor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ActuatorConfig {
@@ -85,6 +98,8 @@ pub enum ActuatorConfig {
     },
     /// A relay on a GPIO line of this machine.
     Gpio(GpioConfig),
+    /// Programs of the user.
+    Command(CommandConfig),
 }
 
 /// The settings file that applies: the one named, else [`USUAL_FILE`]. `None`: all defaults.

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use crate::actuator::{Actuator, Exit, Gpio, Ownership, Simulated, own};
+use crate::actuator::{Actuator, Command, Exit, Gpio, Ownership, Simulated, own};
 use crate::agent::{Agent, ClockPolicy, stale_after};
 use crate::api::Ear;
 use crate::clock_trust::{built, is_forgetful_board, kernel_is_synchronized};
@@ -47,6 +47,9 @@ pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
     match &config.actuator {
         ActuatorConfig::Simulated { state_file } => {
             run_with(Simulated::new(state_file), &config, shutdown).await
+        }
+        ActuatorConfig::Command(programs) => {
+            run_with(Command::new(programs.clone()), &config, shutdown).await
         }
         ActuatorConfig::Gpio(gpio) => {
             let relay = Gpio::open(gpio).context("the relay cannot be used")?;

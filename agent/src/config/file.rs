@@ -67,6 +67,22 @@ pub(super) struct Actuator {
     pub kind: ActuatorKind,
     pub simulated: Simulated,
     pub gpio: Gpio,
+    pub command: Command,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Command {
+    pub on: Option<Vec<String>>,
+    pub off: Option<Vec<String>>,
+    pub state: Option<Vec<String>>,
+    pub timeout_secs: u64,
+}
+
+impl Default for Command {
+    fn default() -> Self {
+        Self { on: None, off: None, state: None, timeout_secs: 4 }
+    }
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -94,6 +110,8 @@ pub enum ActuatorKind {
     Simulated,
     /// A relay on a GPIO line of this machine.
     Gpio,
+    /// Programs of the user.
+    Command,
 }
 
 /// When the wall clock is believed.

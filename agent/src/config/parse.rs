@@ -10,9 +10,9 @@ use service::mqtt::Password;
 use service::settings::Mistake;
 
 use super::file::{
-    ActuatorKind, File, Gpio, ModeWord, PositionWord, ThresholdSection, ThresholdUnit,
+    ActuatorKind, Command, File, Gpio, ModeWord, PositionWord, ThresholdSection, ThresholdUnit,
 };
-use super::{ActuatorConfig, Config, FeedConfig, GpioConfig, LineSpec};
+use super::{ActuatorConfig, CommandConfig, Config, FeedConfig, GpioConfig, LineSpec};
 
 const HOUR: u64 = 3600;
 
@@ -104,6 +104,7 @@ impl File {
                 Some(ActuatorConfig::Simulated { state_file })
             }
             ActuatorKind::Gpio => actuator.gpio.parse(check).map(ActuatorConfig::Gpio),
+            ActuatorKind::Command => actuator.command.parse(check).map(ActuatorConfig::Command),
         }
     }
 
@@ -180,6 +181,30 @@ impl File {
                 PositionWord::Closed => Contactor::Closed,
             },
         })
+    }
+}
+
+impl Command {
+    fn parse(&self, check: &mut Check) -> Option<CommandConfig> {
+        let mut program = |key: &str, given: &Option<Vec<String>>| match given {
+            Some(words) if words.first().is_some_and(|program| !program.is_empty()) => {
+                Some(words.clone())
+            }
+            _ => {
+                check.say(
+                    key,
+                    "must be given with kind = \"command\": a program and its arguments, \
+                     [\"/usr/local/bin/charger\", \"state\"]",
+                );
+                None
+            }
+        };
+        let on = program("actuator.command.on", &self.on);
+        let off = program("actuator.command.off", &self.off);
+        let state = program("actuator.command.state", &self.state);
+        // The owner itself gives an actuator 5 s.
+        let secs = check.range("actuator.command.timeout_secs", self.timeout_secs, (1, 4));
+        Some(CommandConfig { on: on?, off: off?, state: state?, limit: Duration::from_secs(secs?) })
     }
 }
 

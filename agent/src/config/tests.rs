@@ -238,3 +238,23 @@ fn every_mistake_about_a_gpio_line_is_told() {
         ],
     );
 }
+
+#[test]
+fn programs_are_all_given_and_may_not_take_for_ever() {
+    check(
+        "[actuator]\nkind = \"command\"\n[actuator.command]\non = []\ntimeout_secs = 60",
+        &[
+            "actuator.command.on: must be given",
+            "actuator.command.off: must be given",
+            "actuator.command.state: must be given",
+            "actuator.command.timeout_secs: 60 is not within 1 to 4",
+        ],
+    );
+    let config = read(
+        "[actuator]\nkind = \"command\"\n[actuator.command]\non = [\"c\", \"1\"]\noff = [\"c\"]\n\
+         state = [\"c\", \"?\"]",
+    )
+    .expect("no mistakes");
+    assert!(!config.feed.accept_demo);
+    assert!(matches!(&config.actuator, ActuatorConfig::Command(c) if c.on == ["c", "1"]));
+}
