@@ -156,8 +156,54 @@ struct Costs {
 /// Runs the models over the period.
 ///
 /// # Errors
-/// When the period lies beyond any calendar.
+/// When nothing is known, or the period lies beyond any calendar.
 pub fn score(data: &Data, args: &BacktestArgs) -> anyhow::Result<Report> {
+    let contenders = args.model.contenders();
+    let mut scores = vec![Skill::default(); contenders.len()];
+    let mut charges = report::Charges::default();
+    let skipped = each_issue(data, args, |at, calendar, forecast, truth| {
+        for day in 0..DAYS {
+            let hours = 24 * day..24 * (day + 1);
+            let outcomes = truth[hours.clone()].iter().copied().map(Some);
+            scores[at].add(day, forecast.hours[hours].iter().copied().zip(outcomes));
+        }
+        // Charging goes by ours, or by the one that was asked for.
+        if at == 0 {
+            let p50: Vec<f64> = forecast.hours.iter().map(|hour| hour.p50).collect();
+            for window in Window::ALL {
+                for k in report::CHARGE_HOURS {
+                    let charge = regret::compare(window, k, forecast.from, calendar, &p50, truth);
+                    charges.add(window, k, charge);
+                }
+            }
+        }
+    })?;
+    let days = scores.first().map_or(0, Skill::forecasts);
+    let names = contenders.iter().map(|contender| contender.name());
+    Ok(Report::new(args, days, skipped, names.zip(scores), &charges))
+}
+
+/// The forecasts behind a report, by model and then in the order of time.
+///
+/// # Errors
+/// As [`score`].
+pub fn forecasts(
+    data: &Data,
+    args: &BacktestArgs,
+) -> anyhow::Result<Vec<(&'static str, Vec<Forecast>)>> {
+    let mut all: Vec<_> =
+        args.model.contenders().iter().map(|contender| (contender.name(), Vec::new())).collect();
+    each_issue(data, args, |at, _, forecast, _| all[at].1.push(forecast))?;
+    Ok(all)
+}
+
+/// Forecasts each issue of the period whose 96 hours are all known, by each model (told by its place),
+/// from what was known at its hour. Returns how many issues were left out.
+fn each_issue(
+    data: &Data,
+    args: &BacktestArgs,
+    mut take: impl FnMut(usize, &Calendar, Forecast, &[f64]),
+) -> anyhow::Result<u32> {
     let none = LoadForecasts::new();
     let first = data.history.first().context("no hour of the fuel mix is known")?;
     let end = data.history.end().context("no hour of the fuel mix is known")?;
@@ -172,10 +218,7 @@ pub fn score(data: &Data, args: &BacktestArgs) -> anyhow::Result<Report> {
     let contenders = args.model.contenders();
     let mut learner = Learner::new(Phase::Around(args.issue_hour_utc));
     let mut costs = Costs::default();
-    let mut scores = vec![Skill::default(); contenders.len()];
-    let mut charges = report::Charges::default();
-    let (mut days, mut skipped) = (0, 0);
-
+    let mut skipped = 0;
     let issues = issues(args)?;
     let bar = progress(issues.len());
     for issue in issues {
@@ -184,46 +227,17 @@ pub fn score(data: &Data, args: &BacktestArgs) -> anyhow::Result<Report> {
             skipped += 1;
             continue;
         };
-        days += 1;
         for (at, contender) in contenders.iter().enumerate() {
             let forecast = match contender {
                 Contender::Ours => ours(&mut learner, &inputs, &table, issue, &mut costs),
                 Contender::Baseline(baseline) => model::baseline(*baseline, &inputs, &table, issue),
             };
-            for day in 0..DAYS {
-                let hours = 24 * day..24 * (day + 1);
-                scores[at].add(
-                    day,
-                    forecast.hours[hours.clone()]
-                        .iter()
-                        .copied()
-                        .zip(truth[hours].iter().copied().map(Some)),
-                );
-            }
-            // Charging goes by ours, or by the one that was asked for.
-            if at == 0 {
-                let p50: Vec<f64> = forecast.hours.iter().map(|hour| hour.p50).collect();
-                for window in Window::ALL {
-                    for k in report::CHARGE_HOURS {
-                        charges.add(
-                            window,
-                            k,
-                            regret::compare(window, k, issue, &calendar, &p50, &truth),
-                        );
-                    }
-                }
-            }
+            take(at, &calendar, forecast, &truth);
         }
     }
     bar.finish_and_clear();
     costs.tell();
-    Ok(Report::new(
-        args,
-        days,
-        skipped,
-        contenders.iter().map(|contender| contender.name()).zip(scores),
-        &charges,
-    ))
+    Ok(skipped)
 }
 
 fn ours(

@@ -9,8 +9,8 @@ use crate::forecast::table::{Inputs, SIGNAL, Table};
 use crate::forecast::trainer::{Phase, Trainer, Weights};
 use crate::forecast::{HORIZON, LOOK_AHEAD};
 
-/// The last days, on which the model's errors are measured with weights that have not seen them.
-const HOLDOUT_HOURS: i64 = 60 * 24;
+/// The last known days, on which the model's errors are measured with weights that have not seen them.
+const HOLDOUT_HOURS: usize = 60 * 24;
 
 /// A day of which less is known is no basis for a regression on anomalies.
 const FEWEST_HOURS_OF_FORTNIGHT: usize = 72;
@@ -211,13 +211,14 @@ impl Learner {
 
     /// The model as of `now`: looks at nothing later, whatever `table` holds. `now` never goes back.
     pub fn fit(&mut self, inputs: &Inputs<'_>, table: &Table, now: Hour) -> Model {
-        let known = table.known_between(table.first(), now) as i64;
-        let holdout = (known / 3).min(HOLDOUT_HOURS);
-        self.held_back.advance(inputs, table, now - holdout);
+        // Known hours, not hours: after a hole of months the errors before it are better than none.
+        let known = table.known_between(table.first(), now);
+        let holdout = table.back_from(now, (known / 3).min(HOLDOUT_HOURS));
+        self.held_back.advance(inputs, table, holdout);
         let full = self.full.get_or_insert_with(|| self.held_back.clone());
         full.advance(inputs, table, now);
         let honest = self.held_back.solve();
-        let bands = measured_bands(&honest, inputs, table, now - holdout, now);
+        let bands = measured_bands(&honest, inputs, table, holdout, now);
         Model { phase: self.phase, trained_until: now, weights: full.solve(), bands }
     }
 }
@@ -231,11 +232,14 @@ fn measured_bands(
     from: Hour,
     now: Hour,
 ) -> Bands {
-    let assumed = Bands::assumed(0.10, 0.18);
+    let assumed = Bands::assumed(0.08, 0.14);
     if weights.without_load.is_none() {
         return assumed;
     }
     errors(from, now, table, |issue_from| {
+        if table.known_between(issue_from - 14 * 24, issue_from) < FEWEST_HOURS_OF_FORTNIGHT {
+            return None;
+        }
         let issue =
             Issue::new(issue_from, issue_from.start(), table, inputs.loads, inputs.calendar);
         let (values, method) = point_forecast(weights, &issue, inputs, table, HORIZON);
@@ -271,8 +275,10 @@ fn errors(
 /// A baseline with the bands of its own last errors.
 pub fn baseline(baseline: Baseline, inputs: &Inputs<'_>, table: &Table, from: Hour) -> Forecast {
     let assumed = Bands::assumed(0.15, 0.25);
-    let errors = errors(from - HOLDOUT_HOURS, from, table, |issue| {
-        (issue >= table.first()).then(|| baseline.forecast(issue, HORIZON, table, inputs.calendar))
+    let holdout = table.back_from(from, HOLDOUT_HOURS);
+    let errors = errors(holdout, from, table, |issue| {
+        let begun = table.known_between(issue - 24, issue) > 0;
+        begun.then(|| baseline.forecast(issue, HORIZON, table, inputs.calendar))
     });
     let bands = errors.map_or(assumed.clone(), |errors| Bands::learnt(&errors, &assumed));
     let hours = (baseline.forecast(from, HORIZON, table, inputs.calendar).into_iter().enumerate())

@@ -111,6 +111,16 @@ impl Table {
         (before(to).saturating_sub(before(from))) as usize
     }
 
+    /// The last hour from which on to `to` at least `known` hours are known; the first hour of all when
+    /// there are not so many.
+    pub fn back_from(&self, to: Hour, known: usize) -> Hour {
+        let end = to.since(self.first).clamp(0, self.rows.len() as i64) as usize;
+        let Some(wanted) = (self.known[end] as usize).checked_sub(known) else { return self.first };
+        // The last place before which no more than `wanted` hours are known.
+        let place = self.known[..=end].partition_point(|before| *before as usize <= wanted) - 1;
+        self.first + place as i64
+    }
+
     /// The newest hour before `before` that is known.
     pub fn last_known(&self, before: Hour) -> Option<Hour> {
         let end = before.since(self.first).clamp(0, self.rows.len() as i64) as usize;

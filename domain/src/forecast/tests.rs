@@ -380,6 +380,17 @@ fn a_table_knows_its_holes() {
     assert_eq!(table.last_known(start() + 51), Some(start() + 49));
     assert_eq!(table.last_known(start()), None);
     assert!(table.get(start() + 50, SIGNAL).is_nan() && table.get(start() + 900, SIGNAL).is_nan());
+    let check = |to: i64, known: usize, from: i64| {
+        assert_eq!(table.back_from(start() + to, known), start() + from, "{known} to {to}");
+    };
+    check(72, 0, 72);
+    check(72, 10, 62);
+    check(72, 21, 51);
+    check(72, 22, 49);
+    check(51, 1, 49);
+    check(72, 71, 0);
+    check(72, 500, 0);
+    check(900, 10, 62);
     assert!(
         table.get(start() + 50, table::LOAD).is_finite(),
         "the load forecast has no hole there"
