@@ -2,7 +2,8 @@
 //!
 //! Pure but for the HTTP client, which sits behind feature `client`. Read the modules in this order:
 //! New York's wall clock ([`eastern`]), where the files lie ([`path`]), what is in them
-//! ([`fuel_mix`], [`load_forecast`], [`archive`], [`gzip`]) and what their instants say about the feed ([`survey`]).
+//! ([`fuel_mix`], [`load_forecast`], [`archive`], [`gzip`]) and what their instants say about the feed
+//! ([`survey`]).
 //!
 //! Invariants: Eastern time exists nowhere else in the product; a row that cannot be read becomes an
 //! [`fuel_mix::Oddity`] and never a number.

@@ -6,6 +6,7 @@
 mod client;
 mod faults;
 mod formats;
+mod load_forecast;
 mod properties;
 mod recorded;
 mod survey;
