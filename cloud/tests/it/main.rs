@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot read its own file should fail there")]
 
+mod backtest;
 mod broker;
 mod inspect;
 mod replay;
