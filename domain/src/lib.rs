@@ -2,7 +2,7 @@
 //!
 //! Read the modules in this order: what is measured ([`units`], [`fuel_mix`]), what is new in it
 //! ([`changes`], [`freshness`]), what it means for the climate ([`factors`], [`carbon`], [`week`], [`series`],
-//! [`stream`]), what is to come ([`forecast`], [`profile`]), where the contactor belongs ([`control`]), when to
+//! [`stream`]; imports in [`consumption`], the next kWh in [`marginal`], both by [`zone`] or state), what is to come ([`forecast`], [`profile`]), where the contactor belongs ([`control`]), when to
 //! charge ([`plan`]) and how not to do so all at once ([`fleet`]), and what is said to the world ([`wire`]).
 //!
 //! Invariants: time is always an argument; a value that exists is valid; only [`wire`] knows serde
@@ -10,12 +10,14 @@
 
 pub mod carbon;
 pub mod changes;
+pub mod consumption;
 pub mod control;
 pub mod factors;
 pub mod fleet;
 pub mod forecast;
 pub mod freshness;
 pub mod fuel_mix;
+pub mod marginal;
 pub mod plan;
 pub mod profile;
 pub mod series;
@@ -23,6 +25,7 @@ pub mod stream;
 pub mod units;
 pub mod week;
 pub mod wire;
+pub mod zone;
 
 /// An instant in UTC. New York wall clock exists only in crate `nyiso` and on the screen.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;
