@@ -6,13 +6,14 @@
 
 use std::borrow::Cow;
 
-use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
+use chrono::{Days, NaiveDate, NaiveTime, TimeDelta};
 use csv::ByteRecord;
 use domain::Timestamp;
 use domain::forecast::Hour;
 use domain::forecast::load::{COLUMNS, LoadForecast, Loads};
 
 use crate::eastern::{self, Zone};
+use crate::local_time::{self, SeriesClock, Step};
 
 /// The columns after the time stamp, in the order in which they are given on.
 pub const NAMES: [&str; COLUMNS] = [
@@ -84,6 +85,7 @@ pub fn parse(file: &[u8]) -> Result<LoadForecastFile, LoadForecastError> {
         *column = find(name)?;
     }
 
+    let mut clock = SeriesClock::new(Step::Hourly);
     let mut hours: Vec<(Timestamp, Loads)> = Vec::new();
     let mut oddities = Vec::new();
     while reader.read_byte_record(&mut record)? {
@@ -91,8 +93,7 @@ pub fn parse(file: &[u8]) -> Result<LoadForecastFile, LoadForecastError> {
         if hours.len() + oddities.len() >= MAX_ROWS {
             return Err(LoadForecastError::TooManyRows);
         }
-        let newest = hours.last().map(|(hour, _)| *hour);
-        match row(&record, stamp, &columns, newest) {
+        match row(&record, stamp, &columns, &mut clock) {
             Ok(row) => hours.push(row),
             Err(reason) => oddities.push((line, reason)),
         }
@@ -113,14 +114,12 @@ fn row(
     record: &ByteRecord,
     stamp: usize,
     columns: &[usize; COLUMNS],
-    newest: Option<Timestamp>,
+    clock: &mut SeriesClock,
 ) -> Result<(Timestamp, Loads), String> {
     let text = |column: usize| String::from_utf8_lossy(record.get(column).unwrap_or_default());
     let stamp = text(stamp);
-    let wall = NaiveDateTime::parse_from_str(stamp.trim(), "%m/%d/%Y %H:%M")
-        .or_else(|_| NaiveDateTime::parse_from_str(stamp.trim(), "%m/%d/%Y %H:%M:%S"))
-        .map_err(|_| format!("{stamp:?} is no time"))?;
-    let hour = start(wall, newest).ok_or_else(|| format!("New York had no {stamp}"))?;
+    let wall = local_time::wall_clock(&stamp)?;
+    let hour = clock.read(wall).ok_or_else(|| format!("New York had no {stamp}"))?;
     let mut loads = [0.0; COLUMNS];
     for ((load, column), name) in loads.iter_mut().zip(columns).zip(NAMES) {
         let value = text(*column);
@@ -132,16 +131,6 @@ fn row(
             .ok_or_else(|| format!("{value:?} is no load of {name}"))?;
     }
     Ok((hour, loads))
-}
-
-/// The instant of a stamp without a zone: the repeated hour is EDT at first and EST when it comes again.
-fn start(wall: NaiveDateTime, newest: Option<Timestamp>) -> Option<Timestamp> {
-    let candidates = [Zone::Edt, Zone::Est].map(|zone| eastern::to_utc(wall, zone));
-    let mut real = candidates.into_iter().filter(|ts| eastern::wall_clock(*ts).0 == wall);
-    match (real.next(), real.next()) {
-        (Some(summer), Some(winter)) if newest >= Some(summer) => Some(winter),
-        (only, _) => only,
-    }
 }
 
 impl LoadForecastFile {

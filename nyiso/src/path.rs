@@ -11,6 +11,18 @@ use chrono::{Datelike, NaiveDate};
 pub enum Feed {
     /// Real-time fuel mix, P-63.
     FuelMix,
+    /// Load forecast, P-7.
+    LoadForecast,
+    /// Interface flows, P-32.
+    InterfaceFlows,
+    /// Day-ahead zonal prices, P-2A.
+    DayAheadPrice,
+    /// Real-time zonal prices, P-24A.
+    RealTimePrice,
+    /// Day-ahead implied marginal emission rates, P-71.
+    DayAheadEmissionRate,
+    /// Real-time implied marginal emission rates, P-72.
+    RealTimeEmissionRate,
 }
 
 /// How the files of one feed are named.
@@ -25,14 +37,35 @@ struct Layout {
 
 impl Feed {
     /// All feeds.
-    pub const ALL: [Self; 1] = [Self::FuelMix];
+    pub const ALL: [Self; 7] = [
+        Self::FuelMix,
+        Self::LoadForecast,
+        Self::InterfaceFlows,
+        Self::DayAheadPrice,
+        Self::RealTimePrice,
+        Self::DayAheadEmissionRate,
+        Self::RealTimeEmissionRate,
+    ];
 
     fn layout(self) -> Layout {
-        match self {
-            Self::FuelMix => {
-                Layout { folder: "rtfuelmix", day: "rtfuelmix.csv", month: "rtfuelmix_csv.zip" }
+        let (folder, day, month) = match self {
+            Self::FuelMix => ("rtfuelmix", "rtfuelmix.csv", "rtfuelmix_csv.zip"),
+            Self::LoadForecast => ("isolf", "isolf.csv", "isolf_csv.zip"),
+            Self::InterfaceFlows => {
+                ("ExternalLimitsFlows", "ExternalLimitsFlows.csv", "ExternalLimitsFlows_csv.zip")
             }
-        }
+            Self::DayAheadPrice => ("damlbmp", "damlbmp_zone.csv", "damlbmp_zone_csv.zip"),
+            Self::RealTimePrice => ("realtime", "realtime_zone.csv", "realtime_zone_csv.zip"),
+            // The names of the months' zips are NYISO's usual ones; none was seen.
+            Self::DayAheadEmissionRate => ("damimer", "dam_imer.csv", "dam_imer_csv.zip"),
+            Self::RealTimeEmissionRate => ("rtimer", "rt_imer.csv", "rt_imer_csv.zip"),
+        };
+        Layout { folder, day, month }
+    }
+
+    /// The path of a day's file below `/public/csv/`.
+    pub fn day(self, day: NaiveDate) -> String {
+        FileKind { feed: self, span: Span::Day, date: day }.path()
     }
 }
 
@@ -120,10 +153,27 @@ mod tests {
         assert_eq!(fuel_mix_day(date("2015-12-09")), "rtfuelmix/20151209rtfuelmix.csv");
     }
 
+    #[test]
+    fn the_other_feeds_lie_where_nyiso_says() {
+        let paths = Feed::ALL.map(|feed| feed.day(date("2026-03-10")));
+        assert_eq!(
+            paths[1..],
+            [
+                "isolf/20260310isolf.csv",
+                "ExternalLimitsFlows/20260310ExternalLimitsFlows.csv",
+                "damlbmp/20260310damlbmp_zone.csv",
+                "realtime/20260310realtime_zone.csv",
+                "damimer/20260310dam_imer.csv",
+                "rtimer/20260310rt_imer.csv",
+            ]
+        );
+    }
+
     #[track_caller]
     fn check(name: &str, expected: Option<(Span, &str)>) {
         let kind = kind_of(name).map(|kind| (kind.feed, kind.span, kind.date));
-        let expected = expected.map(|(span, day)| (Feed::FuelMix, span, date(day)));
+        let feed = if name.contains("isolf") { Feed::LoadForecast } else { Feed::FuelMix };
+        let expected = expected.map(|(span, day)| (feed, span, date(day)));
         assert_eq!(kind, expected, "{name}");
     }
 
@@ -135,7 +185,8 @@ mod tests {
         check("20260302rtfuelmix_csv.zip", None);
         check("20260310rtfuelmix.csv.part", None);
         check("20261310rtfuelmix.csv", None);
-        check("20260310isolf.csv", None);
+        check("20260310isolf.csv", Some((Span::Day, "2026-03-10")));
+        check("20260310pal.csv", None);
         check("+0260310rtfuelmix.csv", None);
         check("2026031Ørtfuelmix.csv", None);
         check("rtfuelmix.csv", None);
@@ -144,9 +195,11 @@ mod tests {
 
     #[test]
     fn every_path_reads_back() {
-        for span in [Span::Day, Span::Month] {
-            let kind = FileKind { feed: Feed::FuelMix, span, date: date("2024-02-01") };
-            assert_eq!(kind_of(&kind.path()), Some(kind));
+        for feed in Feed::ALL {
+            for span in [Span::Day, Span::Month] {
+                let kind = FileKind { feed, span, date: date("2024-02-01") };
+                assert_eq!(kind_of(&kind.path()), Some(kind));
+            }
         }
     }
 }

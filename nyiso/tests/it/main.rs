@@ -9,4 +9,5 @@ mod formats;
 mod load_forecast;
 mod properties;
 mod recorded;
+mod recorded_feeds;
 mod survey;
