@@ -2,8 +2,9 @@
 //!
 //! Read the modules in this order: what is measured ([`units`], [`fuel_mix`]), what is new in it
 //! ([`changes`], [`freshness`]), what it means for the climate ([`factors`], [`carbon`], [`week`], [`series`],
-//! [`stream`]; imports in [`consumption`], the next kWh in [`marginal`], both by [`zone`] or state), what is to come ([`forecast`], [`profile`]), where the contactor belongs ([`control`]), when to
-//! charge ([`plan`]) and how not to do so all at once ([`fleet`]), and what is said to the world ([`wire`]).
+//! [`stream`]; imports in [`consumption`], the next kWh in [`marginal`], both by [`zone`] or state), what is to
+//! come ([`forecast`], [`profile`]), where the contactor belongs ([`control`]), when to charge ([`plan`]) and how
+//! not to do so all at once ([`fleet`]), and what is said to the world ([`wire`]).
 //!
 //! Invariants: time is always an argument; a value that exists is valid; only [`wire`] knows serde
 //! and the topics.

@@ -4,6 +4,7 @@
 //! estimate for the whole state.
 
 use crate::fuel_mix::{Fuel, FuelMix};
+use crate::units::Megawatts;
 
 /// A rate outside is refused, g/kWh.
 pub const BELIEVED: std::ops::RangeInclusive<f64> = -1000.0..=3000.0;
@@ -59,7 +60,7 @@ impl Marginal {
     pub fn estimate(mix: &FuelMix) -> Option<Self> {
         let fossil = [Fuel::DualFuel, Fuel::NaturalGas, Fuel::OtherFossil]
             .into_iter()
-            .map(|fuel| mix.get(fuel).map(|power| power.value()))
+            .map(|fuel| mix.get(fuel).map(Megawatts::value))
             .sum::<Option<f64>>()?;
         let grams_per_kwh = FOSSIL_TABLE
             .iter()

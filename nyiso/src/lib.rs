@@ -2,8 +2,6 @@
 //!
 //! Pure but for the HTTP client, which sits behind feature `client`. Read the modules in this order:
 //! New York's wall clock ([`eastern`]), where the files lie ([`path`]), what is in them
-//! ([`fuel_mix`], [`load_forecast`], [`archive`], [`gzip`]) and what their instants say about the feed
-//! ([`survey`]).
 //! ([`fuel_mix`]; [`interface_flows`], [`emission_rate`], [`price`], [`load_forecast`] without a zone column, see
 //! [`local_time`]; [`archive`], [`gzip`]) and what their instants say about the feed ([`survey`]).
 //!
