@@ -47,7 +47,7 @@ pub struct Agent {
     actuator: Handle,
     actuator_name: String,
     feed: FeedStatus,
-    /// What was last logged, so that it is said once.
+    /// What was last told, so that it is news once.
     said: Option<Said>,
     trouble: Option<Trouble>,
     refusal: Option<Refused>,
@@ -279,12 +279,7 @@ impl Agent {
         };
         let said = Said::of(decision, self.trouble.is_some());
         let is_news = self.said != Some(said);
-        if is_news {
-            info!(position = %seen.position, mode = self.settings.mode.as_str(), "{reason}");
-            self.said = Some(said);
-        } else {
-            debug!(position = %seen.position, "{reason}");
-        }
+        self.said = Some(said);
         let (next_change, next_is_likely) = match decision.next {
             NextChange::At(at) => (Some(to_the_second(at)), false),
             NextChange::Likely(at) => (Some(at), true),

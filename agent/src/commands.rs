@@ -14,8 +14,8 @@ use service::shutdown::Shutdown;
 
 use crate::config::{Config, File, find};
 
-/// Exit status for settings or arguments that cannot be used.
-const MISUSE: u8 = 2;
+/// Mistakes in the settings: `EX_CONFIG` of sysexits.h. systemd does not start us again then.
+const EX_CONFIG: u8 = 78;
 
 /// Charges the car when New York's grid is cleanest.
 ///
@@ -84,8 +84,8 @@ impl WithSettings {
         match self {
             Self::Run => run(config),
             Self::CheckConfig => check_config::print(path, file, &config),
-            Self::Status { json } => ask::status(&config, json),
-            Self::Why { json } => ask::why(&config, json),
+            Self::Status { json } => ask::status(file, &config, json),
+            Self::Why { json } => ask::why(file, &config, json),
         }?;
         Ok(ExitCode::SUCCESS)
     }
@@ -93,7 +93,7 @@ impl WithSettings {
 
 fn misuse(mistakes: &Mistakes) -> ExitCode {
     eprintln!("ny-power-agent: {mistakes}");
-    ExitCode::from(MISUSE)
+    ExitCode::from(EX_CONFIG)
 }
 
 fn run(config: Config) -> anyhow::Result<()> {

@@ -6,10 +6,12 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tracing::info;
 
 use crate::agent::Agent;
 use crate::status::Status;
 use crate::subscriber::FeedEvent;
+use crate::supervisor::Supervisor;
 
 /// A moment later than a hold ends, so that it has.
 const AFTER_A_HOLD: Duration = Duration::from_millis(50);
@@ -25,12 +27,16 @@ pub async fn run(
     status: watch::Sender<Option<Status>>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
+    let mut supervisor = Supervisor::of_this_process();
+    let tick = supervisor.longest_tick(tick);
     let mut feed_lives = true;
+    let mut newest = None;
     loop {
         let cycle = agent.cycle().await?;
-        if cycle.is_news {
-            show(&cycle.status);
-        }
+        supervisor.hear(&cycle.status);
+        let is_new_reading = newest != cycle.status.signal.ts;
+        newest = cycle.status.signal.ts;
+        show(&cycle.status, cycle.is_news, is_new_reading);
         status.send_replace(Some(cycle.status));
         let wait = cycle.again_in.map_or(tick, |again| tick.min(again + AFTER_A_HOLD));
         let tick = sleep(wait);
@@ -38,7 +44,10 @@ pub async fn run(
         // What changes nothing that is known does not cost a cycle.
         loop {
             tokio::select! {
-                () = shutdown.cancelled() => return Ok(()),
+                () = shutdown.cancelled() => {
+                    supervisor.hear_the_end();
+                    return Ok(());
+                }
                 () = &mut tick => break,
                 event = feed.recv(), if feed_lives => match event {
                     Some(event) => if agent.hear(event) { break },
@@ -49,11 +58,15 @@ pub async fn run(
     }
 }
 
-/// A line for the person who watches; the log has it, too, for the one who looks later.
-fn show(status: &Status) {
+/// A person who watches gets a line for each reading and each change; a log gets the changes, with their
+/// fields, and not every five minutes the same.
+fn show(status: &Status, is_news: bool, is_new_reading: bool) {
     let mut out = std::io::stdout();
-    if out.is_terminal() {
+    if out.is_terminal() && (is_news || is_new_reading) {
         // A terminal that has gone is no reason to stop.
         let _ = writeln!(out, "{}", status.line());
+    } else if is_news {
+        let position = status.position.as_deref().unwrap_or("unknown");
+        info!(position, mode = status.mode, "{}", status.reason);
     }
 }

@@ -219,3 +219,6 @@ fn next(decision: &Decision, now: Timestamp) -> String {
         NextChange::ByUser => "that lasts until the settings are changed".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,5 +25,6 @@ mod run;
 pub mod status;
 pub mod store;
 pub mod subscriber;
+mod supervisor;
 
 pub use run::run;

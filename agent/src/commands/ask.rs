@@ -1,21 +1,26 @@
 //! Questions to the running agent.
 
 use std::io::{ErrorKind, Write as _};
+use std::path::Path;
 
 use serde_json::json;
 
 use crate::api;
-use crate::config::Config;
+use crate::config::{Config, File};
+use crate::status::Status;
+
+/// Where the agent of `systemd/ny-power-agent.service` lives.
+const SERVICE_STATE_DIR: &str = "/var/lib/ny-power-agent";
 
 /// `status`
-pub fn status(config: &Config, as_json: bool) -> anyhow::Result<()> {
-    let status = api::ask(&config.state_dir)?;
+pub fn status(file: &File, config: &Config, as_json: bool) -> anyhow::Result<()> {
+    let status = ask(file, config)?;
     print(&if as_json { serde_json::to_string_pretty(&status)? } else { status.page() })
 }
 
 /// `why`
-pub fn why(config: &Config, as_json: bool) -> anyhow::Result<()> {
-    let status = api::ask(&config.state_dir)?;
+pub fn why(file: &File, config: &Config, as_json: bool) -> anyhow::Result<()> {
+    let status = ask(file, config)?;
     print(&if as_json {
         serde_json::to_string_pretty(&json!({
             "now": status.now,
@@ -29,6 +34,15 @@ pub fn why(config: &Config, as_json: bool) -> anyhow::Result<()> {
     } else {
         status.why()
     })
+}
+
+/// Asks the agent of these settings; where they do not say where it lives, the system's as well.
+fn ask(file: &File, config: &Config) -> anyhow::Result<Status> {
+    let service = Path::new(SERVICE_STATE_DIR);
+    let ours = api::socket_path(&config.state_dir);
+    let use_service =
+        !file.names_state_dir() && !ours.exists() && api::socket_path(service).exists();
+    api::ask(if use_service { service } else { &config.state_dir })
 }
 
 /// To standard output; a reader that has had enough (`| head`) is no error.

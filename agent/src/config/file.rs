@@ -166,6 +166,11 @@ pub(super) enum ThresholdUnit {
 }
 
 impl File {
+    /// Whether the user said where state lives.
+    pub fn names_state_dir(&self) -> bool {
+        self.state_dir.is_some()
+    }
+
     /// The file that says all of what `config` uses, so that nothing is left to guess.
     #[must_use]
     pub fn effective(&self, config: &Config) -> Self {

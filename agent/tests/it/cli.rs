@@ -44,7 +44,7 @@ fn every_mistake_is_told_at_once_and_nothing_starts() {
     let home = Home::new("[control]\nmode = \"maybe\"\ntick_secs = 0\n[feeed]\nurl = 1\n");
     for subcommand in ["check-config", "run", "status", "why"] {
         let (code, stdout, stderr) = output(command(&home.config()).arg(subcommand));
-        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{subcommand}");
+        assert_eq!((code, stdout.as_str()), (Some(78), ""), "{subcommand}");
         for expected in ["3 mistakes", "control.mode: ", "control.tick_secs: 0", "feeed: "] {
             assert!(stderr.contains(expected), "{expected:?} is not in {stderr}");
         }
@@ -64,7 +64,7 @@ fn the_environment_wins_over_the_file_and_its_mistakes_are_told_too() {
     assert!(code == Some(0) && stdout.contains("mode = \"off\""), "{stdout}");
     let (code, _, stderr) = check("perhaps");
     assert!(
-        code == Some(2) && stderr.contains("control.mode: unknown variant `perhaps`"),
+        code == Some(78) && stderr.contains("control.mode: unknown variant `perhaps`"),
         "{stderr}"
     );
 }
@@ -74,7 +74,7 @@ fn a_settings_file_that_is_not_there_is_named() {
     let home = Home::new("");
     let absent = home.config().with_file_name("absent.toml");
     let (code, _, stderr) = output(command(&absent).arg("run"));
-    assert_eq!(code, Some(2));
+    assert_eq!(code, Some(78));
     assert!(stderr.contains("absent.toml: cannot be read"), "{stderr}");
 }
 

@@ -217,3 +217,26 @@ fn it_listens_on_no_port() {
         }
     }
 }
+
+/// What systemd hears, in order: ready with the first decision, then a sign of life a cycle, then the end.
+#[test]
+fn the_service_manager_hears_of_every_cycle() {
+    let home = Home::new(&settings(testkit::free_addr(), 1));
+    let path = home.config().with_file_name("notify");
+    let manager = std::os::unix::net::UnixDatagram::bind(&path).expect("a socket");
+    manager.set_read_timeout(Some(crate::program::PATIENCE)).expect("a limit");
+    let agent = home.run_with(&[("NOTIFY_SOCKET", path.as_os_str())]);
+    let hear = || {
+        let mut buffer = [0; 4096];
+        let length = manager.recv(&mut buffer).expect("a word within the limit");
+        String::from_utf8(buffer[..length].to_vec()).expect("UTF-8")
+    };
+    let first = hear();
+    for word in ["READY=1", "WATCHDOG=1", "STATUS=Charging is off: it has just started"] {
+        assert!(first.contains(word), "{word:?} is not in {first}");
+    }
+    let second = hear();
+    assert!(second.contains("WATCHDOG=1") && !second.contains("READY=1"), "{second}");
+    assert_eq!(agent.stop(), Some(0));
+    while !hear().contains("STOPPING=1") {}
+}

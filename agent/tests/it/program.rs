@@ -13,7 +13,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub fn command(config: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ny-power-agent"));
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("NY_POWER_AGENT") {
+        if name.to_string_lossy().starts_with("NY_POWER_") {
             command.env_remove(name);
         }
     }
@@ -57,6 +57,11 @@ impl Home {
 
     /// Starts the agent.
     pub fn run(&self) -> Program {
+        self.run_with(&[])
+    }
+
+    /// The same with these variables.
+    pub fn run_with(&self, environment: &[(&str, &std::ffi::OsStr)]) -> Program {
         let log = std::fs::File::options()
             .append(true)
             .create(true)
@@ -64,6 +69,7 @@ impl Home {
             .expect("writable");
         let child = command(&self.config())
             .arg("run")
+            .envs(environment.iter().copied())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
