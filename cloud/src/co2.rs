@@ -147,7 +147,11 @@ impl Co2 {
                 };
                 self.publisher.send(publication);
                 // After the reading is on its way: a subscriber waits for that, not for the disk.
-                self.history.put(&mix).context("keep a fuel mix")?;
+                // And the reading does not depend on it: a full disk must not end the stream.
+                if let Err(error) = self.history.put(&mix) {
+                    counter!("ny_power_history_failures_total").increment(1);
+                    warn!(ts = %mix.ts, error = format!("{:#}", anyhow::Error::from(error)), "a fuel mix was not kept");
+                }
                 if newest {
                     gauge!("ny_power_average_intensity_grams_per_kwh", "kind" => "production_direct")
                         .set(now.value);

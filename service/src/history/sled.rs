@@ -23,6 +23,9 @@ const SYNC_LIMIT: Duration = Duration::from_secs(30);
 /// The size on disk is looked at once in so many writes.
 const WRITES_PER_LOOK: u32 = 64;
 
+/// How long a closed store may take to let go of its file.
+const LET_GO_LIMIT: Duration = Duration::from_secs(10);
+
 /// How a history in sled uses the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SledConfig {
@@ -167,6 +170,20 @@ impl Store {
         self.reopen()
     }
 
+    /// Opens by the ladder. Nobody else may have the place while we hold its lock: what looks taken is our own
+    /// closed store, whose threads let go of it in their own time on a busy machine.
+    fn climb_when_free(&self) -> Result<Opened, HistoryError> {
+        let until = Instant::now() + LET_GO_LIMIT;
+        loop {
+            match ladder::open(&self.place, &self.config) {
+                Err(HistoryError::Locked { .. }) if Instant::now() < until => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
     /// Closes and opens anew, by the ladder.
     fn reopen(&mut self) -> Option<Counts> {
         let down = State::Down { why: "opening anew".to_owned(), tried: Instant::now() };
@@ -174,7 +191,7 @@ impl Store {
             close(db);
         }
         self.suspect = false.into();
-        match ladder::open(&self.place, &self.config) {
+        match self.climb_when_free() {
             Ok(Opened { db, counts, report }) => {
                 report.log();
                 self.state = State::Open(db);
