@@ -114,7 +114,7 @@ fn place(width: usize, row: usize, column: usize) -> usize {
 /// with it the result, is the same on every machine.
 fn dot(one: &[f32], other: &[f32]) -> f32 {
     let mut lanes = [0.0f32; LANES];
-    for (one, other) in one.chunks_exact(LANES).zip(other.chunks_exact(LANES)) {
+    for (one, other) in one.as_chunks::<LANES>().0.iter().zip(other.as_chunks::<LANES>().0) {
         for lane in 0..LANES {
             lanes[lane] += one[lane] * other[lane];
         }

@@ -91,9 +91,9 @@ fn substitute(lower: &[f64], b: &mut [f64]) {
 
 fn product(one: &[f64], other: &[f64]) -> f64 {
     let mut lanes = [0.0; 4];
-    let (ones, others) = (one.chunks_exact(4), other.chunks_exact(4));
-    let rest: f64 = ones.remainder().iter().zip(others.remainder()).map(|(a, b)| a * b).sum();
-    for (one, other) in ones.zip(others) {
+    let ((ones, rest), (others, other_rest)) = (one.as_chunks::<4>(), other.as_chunks::<4>());
+    let rest: f64 = rest.iter().zip(other_rest).map(|(a, b)| a * b).sum();
+    for (one, other) in ones.iter().zip(others) {
         for lane in 0..4 {
             lanes[lane] += one[lane] * other[lane];
         }

@@ -11,6 +11,10 @@ use crate::forecast::table::{Inputs, SIGNAL, Table};
 /// Strength of the prior on standardized weights, in rows. See [`GROUPS`] for its shape.
 const LAMBDA: f64 = 20.0;
 
+/// A row weighs half as much as one that is this much newer: plants open and close, and after four years
+/// the grid is another one. Neutral on 2018-2022, 2 % better in 2025 on rows of 2016-2022.
+const HALF_LIFE_HOURS: f32 = 1_500.0 * 24.0;
+
 /// A regression on fewer days than this is worse than the ordinary day.
 const FEWEST_DAYS: u32 = 20;
 
@@ -63,7 +67,8 @@ impl Phase {
 #[derive(Clone, Debug)]
 pub struct Trainer {
     phase: Phase,
-    next: Option<Hour>,
+    /// The first hour looked at, and the next to be.
+    looked: Option<(Hour, Hour)>,
     /// By hour ahead: rows that have a load forecast.
     with_load: Vec<Moments>,
     /// Rows that have none.
@@ -75,7 +80,7 @@ impl Trainer {
     pub fn new(phase: Phase) -> Self {
         Self {
             phase,
-            next: None,
+            looked: None,
             with_load: vec![Moments::new(COLUMNS); HORIZON],
             without_load: vec![Moments::new(PLAIN); HORIZON],
         }
@@ -83,25 +88,23 @@ impl Trainer {
 
     /// Adds the forecasts whose four days had all passed by `now`. Looks at nothing later.
     pub fn advance(&mut self, inputs: &Inputs<'_>, table: &Table, now: Hour) {
-        let mut from = self.next.unwrap_or(table.first());
+        let (first, mut from) = self.looked.unwrap_or((table.first(), table.first()));
         let mut x = [0.0; COLUMNS];
         while from + HORIZON as i64 <= now {
             if self.phase.learns_from(from)
                 && table.known_between(from - PROFILE_DAYS as i64 * 24, from) >= FEWEST_HOURS
                 && table.known_between(from, from + HORIZON as i64) > 0
             {
-                self.learn(
-                    &Issue::new(from, from.start(), table, inputs.loads, inputs.calendar),
-                    table,
-                    &mut x,
-                );
+                let issue = Issue::new(from, from.start(), table, inputs.loads, inputs.calendar);
+                let weight = (from.since(first) as f32 / HALF_LIFE_HOURS).exp2();
+                self.learn(&issue, table, weight, &mut x);
             }
             from = from + 1;
         }
-        self.next = Some(from);
+        self.looked = Some((first, from));
     }
 
-    fn learn(&mut self, issue: &Issue<'_>, table: &Table, x: &mut [f32; COLUMNS]) {
+    fn learn(&mut self, issue: &Issue<'_>, table: &Table, weight: f32, x: &mut [f32; COLUMNS]) {
         for ahead in 0..HORIZON {
             let truth = table.get(issue.from + ahead as i64, SIGNAL);
             let y = truth - issue.base(ahead);
@@ -109,11 +112,11 @@ impl Trainer {
                 continue;
             }
             issue.columns(ahead, x);
-            // Weights of 1/truth: then the regression aims at the smallest error in percent.
+            // Divided by the truth: then the regression aims at the smallest error in percent.
             if x.iter().all(|value| value.is_finite()) {
-                self.with_load[ahead].add(x, y, 1.0 / truth);
+                self.with_load[ahead].add(x, y, weight / truth);
             } else if x[..PLAIN].iter().all(|value| value.is_finite()) {
-                self.without_load[ahead].add(&x[..PLAIN], y, 1.0 / truth);
+                self.without_load[ahead].add(&x[..PLAIN], y, weight / truth);
             }
         }
     }
