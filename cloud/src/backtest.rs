@@ -216,7 +216,7 @@ fn each_issue(
     };
     let table = Table::new(&inputs);
     let contenders = args.model.contenders();
-    let mut learner = Learner::new(Phase::Around(args.issue_hour_utc));
+    let mut learner = Learner::new(Phase::around(args.issue_hour_utc));
     let mut costs = Costs::default();
     let mut skipped = 0;
     let issues = issues(args)?;

@@ -100,7 +100,7 @@ impl State {
     }
 
     fn fit(&self, from: Hour) -> Model {
-        Model::fit(&self.inputs(), from, Phase::Around(0))
+        Model::fit(&self.inputs(), from, Phase::around(0))
     }
 
     fn forecast(&self, model: &Model, from: Hour) -> Forecast {
@@ -196,7 +196,7 @@ fn a_learner_that_goes_on_knows_what_a_new_one_knows() {
     let (state, model) = ninety_days();
     let (inputs, from) = (state.inputs(), start() + 24 * 80);
     let table = Table::new(&inputs);
-    let mut learner = Learner::new(Phase::Around(0));
+    let mut learner = Learner::new(Phase::around(0));
     for day in [60, 61, 70] {
         learner.fit(&inputs, &table, start() + 24 * day);
     }
@@ -321,15 +321,16 @@ fn slots_lie_between_the_hours() {
 #[test]
 fn phases_take_the_hours_beside_them() {
     let midnight = start();
-    assert_eq!(Phase::of(midnight), Phase::Around(0));
-    assert_eq!(Phase::of(midnight + 23), Phase::Around(0));
-    assert_eq!(Phase::of(midnight + 1), Phase::Around(0));
-    assert_eq!(Phase::of(midnight + 2), Phase::Around(3));
-    assert_eq!(Phase::of(midnight + 13), Phase::Around(12));
+    assert_eq!(Phase::of(midnight), Phase::around(0));
+    assert_eq!(Phase::of(midnight + 23), Phase::around(0));
+    assert_eq!(Phase::of(midnight + 1), Phase::around(0));
+    assert_eq!(Phase::of(midnight + 2), Phase::around(3));
+    assert_eq!(Phase::of(midnight + 13), Phase::around(12));
     for hour in 0..24 {
         assert!(Phase::of(midnight + hour).includes(midnight + hour), "{hour}");
     }
-    assert!(!Phase::Around(0).includes(midnight + 2) && Phase::AnyHour.includes(midnight + 2));
+    assert!(!Phase::around(0).includes(midnight + 2) && !Phase::around(0).includes(midnight + 22));
+    assert_eq!(Phase::around(24), Phase::around(0));
 }
 
 #[test]
