@@ -193,23 +193,22 @@ fn next(decision: &Decision, now: Timestamp) -> String {
         Contactor::Closed => "stops",
         Contactor::Open => "starts",
     };
+    let with_the_grid = match (&claim.reason, decision.position) {
+        (Reason::Grid { bounds, .. }, Contactor::Closed) => {
+            format!("it stops above {} g/kWh", grams(bounds.open_above))
+        }
+        (Reason::Grid { bounds, .. }, Contactor::Open) => {
+            format!("it starts below {} g/kWh", grams(bounds.close_below))
+        }
+        _ => format!("it {turns} when the grid changes"),
+    };
     match decision.next {
         NextChange::At(at) if decision.hold.is_some() => {
             format!("it {turns} at {} unless that changes before", say(at, now))
         }
         NextChange::At(at) => format!("it decides anew at {}", say(at, now)),
-        NextChange::Likely(at) => {
-            format!("it will likely {} around {}", turns.trim_end_matches('s'), say(at, now))
-        }
-        NextChange::WithTheGrid => match (&claim.reason, decision.position) {
-            (Reason::Grid { bounds, .. }, Contactor::Closed) => {
-                format!("it stops above {} g/kWh", grams(bounds.open_above))
-            }
-            (Reason::Grid { bounds, .. }, Contactor::Open) => {
-                format!("it starts below {} g/kWh", grams(bounds.close_below))
-            }
-            _ => format!("it {turns} when the grid changes"),
-        },
+        NextChange::Likely(at) => format!("{with_the_grid}, likely around {}", say(at, now)),
+        NextChange::WithTheGrid => with_the_grid,
         NextChange::WithData => match claim.reason {
             Reason::NoSignal(NoSignal::Clock(_)) => {
                 "it decides by the grid again once the clock is right".to_owned()

@@ -113,18 +113,18 @@ fn the_usual_week_tells_when() {
     };
     check(
         &Case { usual, ..case(Open, 300.0) },
-        "Charging is off: the grid is dirty (300 g/kWh at 7:50 AM EDT, above 250); it will likely start around \
-         4 PM EDT.",
+        "Charging is off: the grid is dirty (300 g/kWh at 7:50 AM EDT, above 250); it starts below 200 g/kWh, \
+         likely around 4 PM EDT.",
     );
     check(
         &Case { usual, reading: Some((100.0, 45 * MINUTE)), ..case(Open, 0.0) },
         "Charging is off: the newest reading is too old (7:15 AM EDT), and by this agent's own history the grid \
-         is usually dirty at this hour (300 g/kWh, above 250); it will likely start around 4 PM EDT.",
+         is usually dirty at this hour (300 g/kWh, above 250); it starts below 200 g/kWh, likely around 4 PM EDT.",
     );
     check(
         &Case { usual, reading: None, ..case(Open, 0.0) },
         "Charging is off: the feed has sent no reading, and by this agent's own history the grid is usually \
-         dirty at this hour (300 g/kWh, above 250); it will likely start around 4 PM EDT.",
+         dirty at this hour (300 g/kWh, above 250); it starts below 200 g/kWh, likely around 4 PM EDT.",
     );
 }
 

@@ -45,8 +45,8 @@ async fn feed_gone_for_a_day_is_bridged_by_own_history_and_said() {
     assert_eq!(
         status.reason,
         "Charging is off: the newest reading is too old (yesterday 8 AM EDT), and by this agent's own \
-         history the grid is usually dirty at this hour (400 g/kWh, above 250); it will likely start \
-         around tomorrow 12 AM EDT."
+         history the grid is usually dirty at this hour (400 g/kWh, above 250); it starts below 200 \
+         g/kWh, likely around tomorrow 12 AM EDT."
     );
 
     agent.hear_event(FeedEvent::Connected);
