@@ -5,12 +5,16 @@
 //! renamed, only added. Data topics are retained and QoS 1: the retained message is the newest; an
 //! older instant (catch-up, a correction) goes out unretained.
 
+mod feeds;
+mod forecast;
 mod payload;
 mod rfc3339;
 mod topic;
 
+pub use feeds::{DOLLARS_PER_MWH, Flows, LoadSeries, RealTime, ZoneSeries};
+pub use forecast::{CarbonForecast, ForecastSlot, HorizonSkill, Skill, ZoneNow};
 pub use payload::{
     CarbonNow, CarbonSeries, FeedState, FeedStatus, FuelReading, GRAMS_PER_KWH, MEGAWATTS, Mix,
     Origin, ServiceState, ServiceStatus, Updated, WireError,
 };
-pub use topic::{DEFAULT_ROOT, Root, RootError, Topic};
+pub use topic::{DEFAULT_ROOT, Root, RootError, Signal, Topic};

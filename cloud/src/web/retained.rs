@@ -9,8 +9,8 @@ use tracing::warn;
 
 use domain::Timestamp;
 use domain::wire::{
-    CarbonNow, CarbonSeries, FeedStatus, FuelReading, Mix, Origin, Root, ServiceStatus, Topic,
-    Updated, WireError,
+    CarbonForecast, CarbonNow, CarbonSeries, FeedStatus, Flows, FuelReading, LoadSeries, Mix,
+    Origin, Root, ServiceStatus, Skill, Topic, Updated, WireError, ZoneNow, ZoneSeries,
 };
 
 /// Bytes of the largest payload that is kept. A week of 15-minute means has about 24 kB.
@@ -70,6 +70,10 @@ enum Payload {
     Updated(Updated),
     ServiceStatus,
     FeedStatus(Arc<FeedStatus>),
+    Forecast(Arc<CarbonForecast>),
+    Skill(Arc<Skill>),
+    /// Checked, and passed on as it is; with the instant that says which is newer.
+    Feed(Timestamp),
 }
 
 impl Payload {
@@ -88,6 +92,14 @@ impl Payload {
                 Self::ServiceStatus
             }
             Topic::FeedStatus(_) => Self::FeedStatus(Arc::new(FeedStatus::from_json(payload)?)),
+            Topic::Flows => Self::Feed(Flows::from_json(payload)?.ts),
+            Topic::LoadForecast => Self::Feed(LoadSeries::from_json(payload)?.issued),
+            Topic::MarginalRates(_) | Topic::Prices(_) => {
+                Self::Feed(ZoneSeries::from_json(payload)?.issued)
+            }
+            Topic::ZoneNow(_) => Self::Feed(ZoneNow::from_json(payload)?.ts),
+            Topic::Forecast(_) => Self::Forecast(Arc::new(CarbonForecast::from_json(payload)?)),
+            Topic::Skill => Self::Skill(Arc::new(Skill::from_json(payload)?)),
             Topic::WebUi => return Ok(None),
         }))
     }
@@ -102,6 +114,9 @@ impl Payload {
             Self::Updated(updated) => Some(updated.ts),
             Self::ServiceStatus => None,
             Self::FeedStatus(status) => Some(status.checked),
+            Self::Forecast(forecast) => Some(forecast.issued),
+            Self::Skill(skill) => Some(skill.ts),
+            Self::Feed(stamp) => Some(*stamp),
         }
     }
 }

@@ -84,7 +84,11 @@ pub(crate) const AVERAGE_BOUNDS: (f64, f64) = (0.0, 1500.0);
 /// 34,000 MW of load.
 pub(crate) const FUEL_BOUNDS: (f64, f64) = (-5_000.0, 50_000.0);
 
-fn within(field: &'static str, value: f64, (min, max): (f64, f64)) -> Result<(), WireError> {
+pub(super) fn within(
+    field: &'static str,
+    value: f64,
+    (min, max): (f64, f64),
+) -> Result<(), WireError> {
     if (min..=max).contains(&value) {
         Ok(())
     } else {
@@ -92,7 +96,7 @@ fn within(field: &'static str, value: f64, (min, max): (f64, f64)) -> Result<(),
     }
 }
 
-fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<T, WireError> {
+pub(super) fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<T, WireError> {
     Ok(serde_json::from_slice(payload)?)
 }
 
@@ -106,6 +110,7 @@ macro_rules! wire_payload {
         }
     )+};
 }
+pub(super) use wire_payload;
 wire_payload!(Mix, FuelReading, Updated, CarbonNow, CarbonSeries, ServiceStatus, FeedStatus);
 
 /// `upstream/mix`: generation by fuel over the interval that ends at `ts`.
@@ -215,6 +220,26 @@ pub struct CarbonNow {
     /// g CO2eq per kWh: average, production, life cycle; `null` where the factor set has none.
     #[serde(default)]
     pub life_cycle: Option<f64>,
+    /// g CO2 per kWh: average, consumption (imports counted), direct. Absent where the flows are not known:
+    /// then `production_only` says why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consumption: Option<f64>,
+    /// g CO2eq per kWh: average, consumption, life cycle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consumption_life_cycle: Option<f64>,
+    /// Why `consumption` is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub production_only: Option<String>,
+    /// g CO2 per kWh: marginal, direct, state-wide; by zone see `computed/co2/<zone>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marginal: Option<f64>,
+    /// Where `marginal` comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marginal_basis: Option<String>,
+    /// MW of Other Renewables that are taken for waste and wood, the rest for sun. Absent where the last
+    /// night is not known: then all of them are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewables_floor_mw: Option<f64>,
     /// `clean`, `average`, `dirty` or `flat`, worked out once for every page and device; `null` where
     /// there is too little history to say.
     #[serde(default, with = "verdict")]
@@ -265,6 +290,9 @@ impl CarbonNow {
         within("value", now.value, AVERAGE_BOUNDS)?;
         for (field, value) in [
             ("life_cycle", now.life_cycle),
+            ("consumption", now.consumption),
+            ("consumption_life_cycle", now.consumption_life_cycle),
+            ("marginal", now.marginal),
             ("p33", now.p33),
             ("p67", now.p67),
             ("min_7d", now.min_7d),
@@ -482,6 +510,12 @@ mod tests {
             value: 187.7,
             units: GRAMS_PER_KWH.into(),
             life_cycle: Some(250.0),
+            consumption: None,
+            consumption_life_cycle: None,
+            production_only: None,
+            marginal: None,
+            marginal_basis: None,
+            renewables_floor_mw: None,
             verdict: Some(Verdict::Clean),
             percentile_7d: Some(24.0),
             percentile_hours: Some(168.0),

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::fuel_mix::Fuel;
+use crate::zone::LoadZone;
 
 /// The root that IBM/ny-power used and that we keep.
 pub const DEFAULT_ROOT: &str = "ny-power";
@@ -62,6 +63,17 @@ impl Default for Root {
     }
 }
 
+/// Which intensity a forecast is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Signal {
+    /// Average, production, direct.
+    Production,
+    /// Average, consumption (imports counted), direct.
+    Consumption,
+    /// Marginal, direct, of a load zone.
+    Marginal(LoadZone),
+}
+
 /// Every topic of the stream, without its root.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Topic {
@@ -71,6 +83,20 @@ pub enum Topic {
     FuelReading(Fuel),
     /// Average intensity now: [`super::CarbonNow`].
     CarbonNow,
+    /// Net flows from the neighbors: [`super::Flows`].
+    Flows,
+    /// NYISO's load forecast: [`super::LoadSeries`].
+    LoadForecast,
+    /// NYISO's implied marginal emission rate of a zone: [`super::ZoneSeries`].
+    MarginalRates(LoadZone),
+    /// NYISO's price in a zone: [`super::ZoneSeries`].
+    Prices(LoadZone),
+    /// Marginal intensity now in a zone: [`super::ZoneNow`].
+    ZoneNow(LoadZone),
+    /// Four days ahead: [`super::CarbonForecast`].
+    Forecast(Signal),
+    /// How good the forecast has been: [`super::Skill`].
+    Skill,
     /// Average intensity of the last 24 hours, each instant: [`super::CarbonSeries`].
     Carbon24h,
     /// Average intensity of the last 7 days, 15-minute means: [`super::CarbonSeries`].
@@ -86,6 +112,10 @@ pub enum Topic {
 }
 
 const FUEL_MIX: &str = "upstream/fuel-mix/";
+const MARGINAL_RATES: &str = "upstream/marginal/";
+const PRICES: &str = "upstream/price/";
+const CARBON_NOW: &str = "computed/co2";
+const FORECAST: &str = "forecast/co2";
 const STATUS_FEED: &str = "status/feed/";
 const STATUS: &str = "status/";
 
@@ -93,7 +123,12 @@ impl Topic {
     fn parse(name: &str) -> Option<Self> {
         Some(match name {
             "upstream/mix" => Self::Mix,
-            "computed/co2" => Self::CarbonNow,
+            CARBON_NOW => Self::CarbonNow,
+            "upstream/flows" => Self::Flows,
+            "upstream/load-forecast" => Self::LoadForecast,
+            FORECAST => Self::Forecast(Signal::Production),
+            "forecast/co2/consumption" => Self::Forecast(Signal::Consumption),
+            "forecast/co2/skill" => Self::Skill,
             "archive/co2/24h" => Self::Carbon24h,
             "archive/co2/7d" => Self::Carbon7d,
             "status/fuel-mix/updated" => Self::FuelMixUpdated,
@@ -101,6 +136,20 @@ impl Topic {
             _ => {
                 if let Some(fuel) = name.strip_prefix(FUEL_MIX) {
                     return Fuel::from_name(fuel).map(Self::FuelReading);
+                }
+                if let Some(zone) = name.strip_prefix(MARGINAL_RATES) {
+                    return LoadZone::from_slug(zone).map(Self::MarginalRates);
+                }
+                if let Some(zone) = name.strip_prefix(PRICES) {
+                    return LoadZone::from_slug(zone).map(Self::Prices);
+                }
+                if let Some(zone) = name.strip_prefix(CARBON_NOW) {
+                    let zone = LoadZone::from_slug(zone.strip_prefix('/')?);
+                    return zone.map(Self::ZoneNow);
+                }
+                if let Some(zone) = name.strip_prefix(FORECAST) {
+                    let zone = LoadZone::from_slug(zone.strip_prefix("/marginal/")?);
+                    return zone.map(|zone| Self::Forecast(Signal::Marginal(zone)));
                 }
                 if let Some(feed) = name.strip_prefix(STATUS_FEED) {
                     return level(feed).map(Self::FeedStatus);
@@ -120,7 +169,18 @@ impl fmt::Display for Topic {
         match self {
             Self::Mix => f.write_str("upstream/mix"),
             Self::FuelReading(fuel) => write!(f, "{FUEL_MIX}{}", fuel.name()),
-            Self::CarbonNow => f.write_str("computed/co2"),
+            Self::CarbonNow => f.write_str(CARBON_NOW),
+            Self::Flows => f.write_str("upstream/flows"),
+            Self::LoadForecast => f.write_str("upstream/load-forecast"),
+            Self::MarginalRates(zone) => write!(f, "{MARGINAL_RATES}{}", zone.slug()),
+            Self::Prices(zone) => write!(f, "{PRICES}{}", zone.slug()),
+            Self::ZoneNow(zone) => write!(f, "{CARBON_NOW}/{}", zone.slug()),
+            Self::Forecast(Signal::Production) => f.write_str(FORECAST),
+            Self::Forecast(Signal::Consumption) => write!(f, "{FORECAST}/consumption"),
+            Self::Forecast(Signal::Marginal(zone)) => {
+                write!(f, "{FORECAST}/marginal/{}", zone.slug())
+            }
+            Self::Skill => write!(f, "{FORECAST}/skill"),
             Self::Carbon24h => f.write_str("archive/co2/24h"),
             Self::Carbon7d => f.write_str("archive/co2/7d"),
             Self::FuelMixUpdated => f.write_str("status/fuel-mix/updated"),
@@ -147,7 +207,16 @@ mod tests {
             Topic::ServiceStatus("pump".into()),
             Topic::FeedStatus("fuel-mix".into()),
             Topic::WebUi,
+            Topic::Flows,
+            Topic::LoadForecast,
+            Topic::Forecast(Signal::Production),
+            Topic::Forecast(Signal::Consumption),
+            Topic::Skill,
         ];
+        topics.extend(LoadZone::ALL.map(Topic::MarginalRates));
+        topics.extend(LoadZone::ALL.map(Topic::Prices));
+        topics.extend(LoadZone::ALL.map(Topic::ZoneNow));
+        topics.extend(LoadZone::ALL.map(|zone| Topic::Forecast(Signal::Marginal(zone))));
         topics.extend(Fuel::ALL.map(Topic::FuelReading));
         for topic in topics {
             assert_eq!(root.parse(&root.topic(&topic)), Some(topic));
@@ -173,6 +242,9 @@ mod tests {
         for name in [
             "ny-powers/computed/co2",
             "ny-power/computed/co3",
+            "ny-power/computed/co2/bronx",
+            "ny-power/forecast/co2/marginal",
+            "ny-power/upstream/price/",
             "ny-power/status/a/b",
             "ny-power/status/",
         ] {
