@@ -12,6 +12,7 @@ use service::mqtt::{BrokerUrl, Password};
 use service::settings::{Mistake, Settings};
 
 use crate::broker;
+use crate::feeds::Switches;
 
 /// Prefix of the environment variables.
 pub const ENV_PREFIX: &str = "NY_POWER_CLOUD";
@@ -44,6 +45,8 @@ pub struct NyisoConfig {
     pub poll_interval_secs: u64,
     /// Seconds after which an answer is given up.
     pub timeout_secs: u64,
+    /// Which feeds beside the fuel mix are read.
+    pub feeds: Switches,
 }
 
 impl Default for NyisoConfig {
@@ -52,6 +55,7 @@ impl Default for NyisoConfig {
             url: "https://mis.nyiso.com/public/csv/".to_owned(),
             poll_interval_secs: 60,
             timeout_secs: 30,
+            feeds: Switches::default(),
         }
     }
 }

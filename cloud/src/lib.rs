@@ -10,6 +10,7 @@ pub mod broker;
 pub mod cli;
 pub mod co2;
 pub mod config;
+pub mod feeds;
 pub mod inspect;
 pub mod metrics;
 pub mod mix_history;

@@ -27,7 +27,7 @@ use crate::cli::GRACE;
 use crate::config::Config;
 use crate::metrics::{self, Ready};
 use crate::source::Source;
-use crate::{backfill, co2, ports, pump, web};
+use crate::{backfill, co2, feeds, ports, pump, web};
 
 /// First and longest wait until a first start asks again for older days that it could not have.
 const BACKFILL_RETRY: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(900));
@@ -174,6 +174,21 @@ pub fn start_pump(
         fuel_topics: config.mqtt.fuel_topics,
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    // A client of their own: a file that stalls must not hold up the fuel mix.
+    let others = Arc::new(client(config)?);
+    let feeds_config =
+        feeds::FeedsConfig { poll_interval: settings.poll_interval, switches: config.nyiso.feeds };
+    for kind in feeds::Kind::on(config.nyiso.feeds) {
+        tasks.spawn(feeds::run(
+            kind,
+            feeds_config,
+            settings.root.clone(),
+            Arc::clone(&others),
+            publisher.clone(),
+            Arc::clone(&clock),
+            shutdown.token(),
+        ));
+    }
     tasks.spawn(pump::run(settings, source(config)?, publisher, store, clock, shutdown.token()));
     Ok(())
 }

@@ -106,6 +106,11 @@ impl Generator {
             .filter(move |ts| after < *ts && *ts <= until)
     }
 
+    /// MW of each of [`Fuel::ALL`] at `ts`.
+    pub fn megawatts(&self, ts: Timestamp) -> [u32; Fuel::COUNT] {
+        self.mix_at(ts, wall_clock(ts).0)
+    }
+
     /// MW of each of [`Fuel::ALL`] at `ts`, which New York's clocks show as `wall`.
     fn mix_at(&self, ts: Timestamp, wall: NaiveDateTime) -> [u32; Fuel::COUNT] {
         let secs = ts.timestamp();

@@ -22,6 +22,7 @@ mod generator;
 mod http;
 mod moved;
 mod noise;
+mod other_feeds;
 mod pace;
 mod page;
 mod reactors;

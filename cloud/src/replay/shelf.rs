@@ -18,6 +18,7 @@ use nyiso::path::{Feed, FileKind, Span, fuel_mix_day};
 use super::fault::Copies;
 use super::moved::{Line, MovedDay};
 use super::noise::Noise;
+use super::other_feeds;
 use super::record::DayError;
 use super::render;
 use super::shift::{Placed, Shift};
@@ -103,7 +104,14 @@ impl Shelf {
         view: View,
     ) -> Result<Option<Found>, DayError> {
         if kind.feed != Feed::FuelMix {
-            return Ok(None);
+            // Only what is made up has the other feeds too.
+            let made = match &self.source {
+                Source::Generated { generator, seed } => {
+                    other_feeds::file(generator, *seed, kind, now - view.late)
+                }
+                Source::Recorded(_) | Source::Scripted => None,
+            };
+            return Ok(made.map(|bytes| Found { bytes, modified: now }));
         }
         let today = day_of(now);
         match kind.span {

@@ -3,6 +3,7 @@
 
 mod backfill;
 mod co2;
+mod feeds;
 mod kill;
 mod pump;
 mod rig;

@@ -52,6 +52,11 @@ pub struct Service {
 }
 
 impl Service {
+    /// A service of these tasks.
+    pub fn of(stop: CancellationToken, tasks: Vec<JoinHandle<anyhow::Result<()>>>) -> Self {
+        Self { stop, tasks }
+    }
+
     /// Ends it as SIGTERM does.
     pub async fn stop(self) {
         self.stop.cancel();
@@ -109,7 +114,7 @@ impl Rig {
         self.dir.path()
     }
 
-    fn session(&self, name: &str) -> MqttConfig {
+    pub fn session(&self, name: &str) -> MqttConfig {
         let url = service::mqtt::BrokerUrl::tcp(self.bench.addr());
         MqttConfig {
             username: Some("pump".to_owned()),
