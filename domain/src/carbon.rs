@@ -1,7 +1,7 @@
 //! From a fuel mix to grams: average carbon intensity of the power that is generated in New York.
 
-use crate::factors::FactorSet;
-use crate::fuel_mix::FuelMix;
+use crate::factors::{EmissionFactor, FactorSet};
+use crate::fuel_mix::{Fuel, FuelMix};
 use crate::units::CarbonIntensity;
 
 /// Average intensity of local generation (production-based), one fuel mix, one factor set.
@@ -27,18 +27,38 @@ pub struct NoGeneration;
 ///
 /// # Errors
 /// [`NoGeneration`] when the fuels add up to zero or less.
-// No solar split here: the published stream adds it where the night floor is known.
 pub fn average_intensity(
     mix: &FuelMix,
     factors: &FactorSet,
 ) -> Result<AverageIntensity, NoGeneration> {
+    average_intensity_with_sun(mix, factors, 0.0)
+}
+
+/// As [`average_intensity`], with `sun_mw` of Other Renewables counted as solar: what is published. A
+/// factor set that knows no sun counts all of them alike.
+///
+/// # Errors
+/// [`NoGeneration`] when the fuels add up to zero or less.
+pub fn average_intensity_with_sun(
+    mix: &FuelMix,
+    factors: &FactorSet,
+    sun_mw: f64,
+) -> Result<AverageIntensity, NoGeneration> {
     let (mut generation, mut direct, mut life_cycle) = (0.0, 0.0, Some(0.0));
+    let mut add = |power: f64, factor: EmissionFactor| {
+        generation += power;
+        direct += power * factor.direct;
+        life_cycle = life_cycle.zip(factor.life_cycle).map(|(sum, grams)| sum + power * grams);
+    };
     for (fuel, power) in mix.fuels() {
         let factor = factors.factor(fuel);
-        generation += power.value();
-        direct += power.value() * factor.direct;
-        life_cycle =
-            life_cycle.zip(factor.life_cycle).map(|(sum, grams)| sum + power.value() * grams);
+        match factors.midday_excess {
+            Some(sun) if fuel == Fuel::OtherRenewables && sun_mw > 0.0 => {
+                add(power.value() - sun_mw, factor);
+                add(sun_mw, sun);
+            }
+            _ => add(power.value(), factor),
+        }
     }
     if generation <= 0.0 {
         return Err(NoGeneration);
@@ -56,7 +76,6 @@ pub fn average_intensity(
 mod tests {
     use super::*;
     use crate::factors::FactorSetName;
-    use crate::fuel_mix::Fuel;
     use crate::units::Megawatts;
     use chrono::DateTime;
 

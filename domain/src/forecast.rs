@@ -3,7 +3,8 @@
 //! Read in this order: hours and days ([`calendar`]), what is known ([`history`], [`load`], [`table`]),
 //! what the model looks at ([`profile`], [`features`]), how it learns ([`moments`], [`ridge`]), and what
 //! it says ([`model`], [`bands`]). [`baselines`] are what it is measured against, [`skill`] and
-//! [`regret`] how.
+//! [`regret`] how. What is published is cut into [`slots`], joined with what else is known ([`outlook`]), and
+//! kept to be scored ([`record`]).
 //!
 //! The method is one ridge regression for each of 96 hours ahead, on anomalies against the last
 //! fourteen days, with NYISO's load forecast where it is at hand. Where it cannot be used the fourteen
@@ -20,10 +21,13 @@ pub mod history;
 pub mod load;
 pub mod model;
 pub mod moments;
+pub mod outlook;
 pub mod profile;
+pub mod record;
 pub mod regret;
 pub mod ridge;
 pub mod skill;
+pub mod slots;
 pub mod table;
 pub mod trainer;
 

@@ -1,7 +1,7 @@
 //! Pure rules of ny-power: no IO, no clock, no async.
 //!
 //! Read the modules in this order: what is measured ([`units`], [`fuel_mix`]), what is new in it
-//! ([`changes`], [`freshness`]), what it means for the climate ([`factors`], [`carbon`], [`week`], [`series`],
+//! ([`changes`], [`freshness`]), what it means for the climate ([`factors`], [`carbon`], [`night`], [`week`], [`series`],
 //! [`stream`]; imports in [`consumption`], the next kWh in [`marginal`], both by [`zone`] or state), what is to
 //! come ([`forecast`], [`profile`]), where the contactor belongs ([`control`]), when to charge ([`plan`]) and how
 //! not to do so all at once ([`fleet`]), and what is said to the world ([`wire`]).
@@ -19,6 +19,7 @@ pub mod forecast;
 pub mod freshness;
 pub mod fuel_mix;
 pub mod marginal;
+pub mod night;
 pub mod plan;
 pub mod profile;
 pub mod series;
