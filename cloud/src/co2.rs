@@ -2,8 +2,11 @@
 //!
 //! ```text
 //! upstream/mix ──> store ──> IntensityStream ──> computed/co2
-//!                   ^               └── quiet for a moment ──> archive/co2/24h, archive/co2/7d
-//! NYISO's archive ──┘ (first start)
+//!                   ^               │ └── quiet for a moment ──> archive/co2/24h, archive/co2/7d
+//! NYISO's archive ──┘ (first start) └──> ZonesNow ──> computed/co2/<zone>
+//! upstream/flows ──> IntensityStream     ^
+//! upstream/marginal/<zone> ──────────────┘
+//! all of them, and upstream/load-forecast ──> forecast (a task of its own)
 //! ```
 
 use std::sync::Arc;
@@ -11,17 +14,24 @@ use std::time::Duration;
 
 use anyhow::Context;
 use chrono::TimeDelta;
+use domain::Timestamp;
 use domain::factors::FactorSetName;
+use domain::marginal::Marginal;
 use domain::stream::{Accepted, IntensityStream};
 use domain::week::WEEK;
-use domain::wire::{CarbonNow, Mix, Origin, Root, Topic};
+use domain::wire::{
+    CarbonNow, Flows, LoadSeries, Mix, Origin, Root, Topic, WireError, ZoneNow, ZoneSeries,
+};
+use domain::zone_now::ZonesNow;
 use metrics::{counter, gauge};
+use service::clock::Clock;
 use service::history::History;
 use service::mqtt::{Event, Message, Publication, Publisher};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::forecast::{News, Teller, new_york};
 use crate::metrics::Ready;
 use crate::mix_history::MixHistory;
 use crate::origin::OriginLock;
@@ -29,6 +39,24 @@ use crate::services::note;
 
 /// The series follow the reading once no further mix came for this long: a catch-up publishes them once.
 const QUIET: Duration = Duration::from_millis(250);
+
+/// A live mix stamped further ahead of the clock is refused: taken for the newest, it would shut out every true
+/// one until its time comes. NYISO's stamps are 5 to 15 minutes old.
+const FUTURE: TimeDelta = TimeDelta::minutes(10);
+
+/// A day's sun is known by the night before it.
+const NIGHT_BEFORE: TimeDelta = TimeDelta::days(1);
+
+/// What co2 subscribes to. The feeds that a reading is joined with come first, so that the broker's retained
+/// ones are there when the mix is.
+pub fn subscriptions(root: &Root) -> Vec<String> {
+    vec![
+        root.topic(&Topic::Flows),
+        root.topic(&Topic::LoadForecast),
+        format!("{}/upstream/marginal/+", root.as_str()),
+        root.topic(&Topic::Mix),
+    ]
+}
 
 /// What co2 is told.
 #[derive(Clone, Debug)]
@@ -41,6 +69,20 @@ pub struct Co2Config {
     pub retention_days: u32,
 }
 
+/// What co2 works with.
+pub struct Parts {
+    /// To the broker.
+    pub publisher: Publisher,
+    /// Its own store.
+    pub store: Arc<dyn History>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// To the forecast.
+    pub forecast: Teller,
+    /// Told of the connection.
+    pub ready: Ready,
+}
+
 /// Runs co2 until `shutdown`. `older` brings what was fetched from NYISO's archive, in any order.
 ///
 /// # Errors
@@ -49,12 +91,11 @@ pub async fn run(
     config: Co2Config,
     mut events: mpsc::Receiver<Event>,
     mut older: mpsc::Receiver<Vec<Mix>>,
-    publisher: Publisher,
-    store: Arc<dyn History>,
-    ready: Ready,
+    parts: Parts,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let mut co2 = Co2::open(config, publisher, store)?;
+    let ready = parts.ready.clone();
+    let mut co2 = Co2::open(config, parts)?;
     if co2.stream.newest().is_some() {
         co2.publish_series();
     }
@@ -87,53 +128,114 @@ pub async fn run(
 struct Co2 {
     config: Co2Config,
     publisher: Publisher,
+    clock: Arc<dyn Clock>,
+    forecast: Teller,
     history: MixHistory,
     origin: OriginLock,
     stream: IntensityStream,
+    zones: ZonesNow,
     /// Said once, not with every message.
     foreign_said: bool,
+    /// The same of stamps ahead of the clock.
+    future_said: bool,
     /// The newest reading that the log does not know: of a catch-up it is told the last one.
     unlogged: Option<Box<CarbonNow>>,
 }
 
 impl Co2 {
-    fn open(
-        config: Co2Config,
-        publisher: Publisher,
-        store: Arc<dyn History>,
-    ) -> anyhow::Result<Self> {
+    fn open(config: Co2Config, parts: Parts) -> anyhow::Result<Self> {
+        let Parts { publisher, store, clock, forecast, ready: _ } = parts;
         let origin = OriginLock::open(Arc::clone(&store))?;
         let history = MixHistory::new(store, config.retention_days);
-        let mut stream = IntensityStream::new(config.factors.load(), origin.get());
+        let mut stream = IntensityStream::new(config.factors.load(), origin.get(), new_york);
         if let Some((oldest, newest)) = history.ends().context("read the history of fuel mixes")? {
-            let week =
-                history.range(newest - WEEK..newest + TimeDelta::seconds(1), origin.get())?;
+            // What came in before stamps were held against the clock.
+            let newest = match origin.get() {
+                Origin::Nyiso => newest.min(clock.now() + FUTURE),
+                Origin::Recorded | Origin::Generated => newest,
+            };
+            let from = newest - WEEK - NIGHT_BEFORE;
+            let week = history.range(from..newest + TimeDelta::seconds(1), origin.get())?;
             for mix in &week {
                 stream.remember(mix);
             }
             info!(instants = week.len(), %oldest, %newest, "history read");
         }
-        Ok(Self { config, publisher, history, origin, stream, foreign_said: false, unlogged: None })
+        Ok(Self {
+            config,
+            publisher,
+            clock,
+            forecast,
+            history,
+            origin,
+            stream,
+            zones: ZonesNow::default(),
+            foreign_said: false,
+            future_said: false,
+            unlogged: None,
+        })
     }
 
     /// Takes a message; true when the series changed.
     fn on_message(&mut self, message: &Message) -> anyhow::Result<bool> {
-        if self.config.root.parse(&message.topic) != Some(Topic::Mix) {
-            return Ok(false);
-        }
-        let mix = match Mix::from_json(&message.payload) {
-            Ok(mix) => mix,
-            Err(error) => {
-                counter!("ny_power_bad_payloads_total", "topic" => "upstream/mix").increment(1);
-                warn!(
-                    topic = message.topic,
-                    error = format!("{:#}", anyhow::Error::from(error)),
-                    "payload refused"
-                );
-                return Ok(false);
+        match self.config.root.parse(&message.topic) {
+            Some(Topic::Mix) => return self.on_mix(message),
+            Some(Topic::Flows) => {
+                let Some(flows) = read(message, "upstream/flows", Flows::from_json) else {
+                    return Ok(false);
+                };
+                if self.admit(flows.origin) {
+                    self.stream.remember_flows(flows.net_flows());
+                    self.forecast.tell(News::Flows(flows));
+                }
             }
-        };
-        if !self.admit(mix.origin) {
+            Some(Topic::LoadForecast) => {
+                let series = read(message, "upstream/load-forecast", LoadSeries::from_json);
+                if let Some(series) = series.filter(|series| self.admit(series.origin)) {
+                    self.forecast.tell(News::Loads(series));
+                }
+            }
+            Some(Topic::MarginalRates(_)) => {
+                let series = read(message, "upstream/marginal", ZoneSeries::from_json);
+                if let Some(series) = series.filter(|series| self.admit(series.origin)) {
+                    let said = self.zones.on_rates(series.clone());
+                    self.publish_zones(said);
+                    self.forecast.tell(News::Rates(series));
+                }
+            }
+            _ => {}
+        }
+        Ok(false)
+    }
+
+    fn publish_zones(&self, said: impl IntoIterator<Item = ZoneNow>) {
+        for now in said {
+            let Some(zone) = domain::zone::LoadZone::from_slug(&now.zone) else { continue };
+            let topic = self.config.root.topic(&Topic::ZoneNow(zone));
+            self.publisher.send(Publication::snapshot(topic, now.to_json()));
+        }
+    }
+
+    /// Whether this stamp lies ahead of the clock. What is played back may run faster than the clock.
+    fn is_future(&mut self, ts: Timestamp, origin: Origin) -> bool {
+        let now = self.clock.now();
+        let future = origin == Origin::Nyiso && ts > now + FUTURE;
+        if future {
+            counter!("ny_power_bad_payloads_total", "topic" => "upstream/mix").increment(1);
+            if !self.future_said {
+                self.future_said = true;
+                warn!(
+                    %ts, %now,
+                    "a fuel mix is stamped more than 10 minutes ahead of this clock and is refused; is the clock right?"
+                );
+            }
+        }
+        future
+    }
+
+    fn on_mix(&mut self, message: &Message) -> anyhow::Result<bool> {
+        let Some(mix) = read(message, "upstream/mix", Mix::from_json) else { return Ok(false) };
+        if self.is_future(mix.ts, mix.origin) || !self.admit(mix.origin) {
             return Ok(false);
         }
         match self.stream.accept(&mix) {
@@ -152,7 +254,11 @@ impl Co2 {
                     counter!("ny_power_history_failures_total").increment(1);
                     warn!(ts = %mix.ts, error = format!("{:#}", anyhow::Error::from(error)), "a fuel mix was not kept");
                 }
+                self.forecast.tell(News::Mixes(mix.ts..mix.ts + TimeDelta::seconds(1)));
                 if newest {
+                    let estimate = Marginal::estimate(&mix.fuel_mix());
+                    let said = self.zones.on_mix(mix.ts, estimate, mix.origin);
+                    self.publish_zones(said);
                     gauge!("ny_power_average_intensity_grams_per_kwh", "kind" => "production_direct")
                         .set(now.value);
                     self.unlogged = Some(now.clone());
@@ -175,7 +281,7 @@ impl Co2 {
         match self.origin.check(came) {
             Ok(()) => {
                 if fresh {
-                    self.stream = IntensityStream::new(self.config.factors.load(), came);
+                    self.stream = IntensityStream::new(self.config.factors.load(), came, new_york);
                 }
                 true
             }
@@ -196,10 +302,16 @@ impl Co2 {
         if !self.admit(first.origin) {
             return Ok(false);
         }
-        for mix in mixes {
+        let limit = self.clock.now() + FUTURE;
+        let mut span = first.ts..first.ts;
+        for mix in mixes.iter().filter(|mix| mix.origin != Origin::Nyiso || mix.ts <= limit) {
             if self.stream.remember_archived(mix) {
                 self.history.put(mix).context("keep an older fuel mix")?;
+                span = span.start.min(mix.ts)..span.end.max(mix.ts + TimeDelta::seconds(1));
             }
+        }
+        if !span.is_empty() {
+            self.forecast.tell(News::Mixes(span));
         }
         Ok(true)
     }
@@ -227,4 +339,29 @@ impl Co2 {
                 .send(Publication::snapshot(self.config.root.topic(&topic), series.to_json()));
         }
     }
+}
+
+/// Reads a payload; one that is none is counted, said and dropped.
+fn read<T>(
+    message: &Message,
+    topic: &'static str,
+    from_json: fn(&[u8]) -> Result<T, WireError>,
+) -> Option<T> {
+    from_json(&message.payload)
+        .inspect_err(|error| {
+            counter!("ny_power_bad_payloads_total", "topic" => topic).increment(1);
+            warn!(topic = message.topic, error = with_causes(error), "payload refused");
+        })
+        .ok()
+}
+
+/// The error with its causes, on one line.
+fn with_causes(error: &WireError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(next) = cause {
+        text = format!("{text}: {next}");
+        cause = next.source();
+    }
+    text
 }

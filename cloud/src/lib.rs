@@ -1,7 +1,8 @@
 //! The cloud side: NYISO's public files as an open MQTT event stream, with a live dashboard.
 //!
 //! One binary, one command a service; `up` is all of them in one process. Services meet only on MQTT
-//! topics. Read in the order in which a reading travels: [`source`], [`pump`], [`co2`], [`web`]; then
+//! topics. Read in the order in which a reading travels: [`source`], [`pump`], [`co2`], [`forecast`],
+//! [`web`]; then
 //! [`broker`] and [`up`], which put them together, and the tools beside them.
 
 pub mod backfill;
@@ -11,6 +12,7 @@ pub mod cli;
 pub mod co2;
 pub mod config;
 pub mod feeds;
+pub mod forecast;
 pub mod inspect;
 pub mod metrics;
 pub mod mix_history;

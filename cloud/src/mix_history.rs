@@ -1,6 +1,6 @@
 //! The fuel mixes that co2 remembers, in a compact form: 62 bytes an instant, 6.5 MB a year.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use domain::Timestamp;
@@ -48,6 +48,25 @@ impl MixHistory {
             .collect())
     }
 
+    /// Shows the complete fuel mixes of a span of time to `visit`, ascending. For years of them: builds no
+    /// payload, and holds none in memory.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn visit(
+        &self,
+        span: Range<Timestamp>,
+        mut visit: impl FnMut(&FuelMix),
+    ) -> Result<(), HistoryError> {
+        self.store.scan(&self.series, span, &mut |ts, value| {
+            match decode_fuels(ts, value) {
+                Some((mix, head)) if head.complete => visit(&mix),
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        })
+    }
+
     /// The oldest and the newest instant.
     ///
     /// # Errors
@@ -87,7 +106,18 @@ fn encode(mix: &Mix) -> Vec<u8> {
     value
 }
 
+/// What stands before the megawatts.
+struct Head {
+    complete: bool,
+    interval_s: u32,
+}
+
 fn decode(ts: Timestamp, value: &[u8], origin: Origin) -> Option<Mix> {
+    let (mix, Head { complete, interval_s }) = decode_fuels(ts, value)?;
+    Some(Mix { complete, ..Mix::new(&mix, interval_s, false, origin) })
+}
+
+fn decode_fuels(ts: Timestamp, value: &[u8]) -> Option<(FuelMix, Head)> {
     let (head, megawatts) = value.split_at_checked(6)?;
     if head[0] != LAYOUT || megawatts.len() != Fuel::COUNT * 8 {
         return None;
@@ -99,8 +129,7 @@ fn decode(ts: Timestamp, value: &[u8], origin: Origin) -> Option<Mix> {
         }
     }
     let interval_s = u32::from_le_bytes(head[2..6].try_into().ok()?);
-    let complete = head[1] == 1;
-    Some(Mix { complete, ..Mix::new(&mix, interval_s, false, origin) })
+    Some((mix, Head { complete: head[1] == 1, interval_s }))
 }
 
 #[cfg(test)]
@@ -134,6 +163,9 @@ mod tests {
         assert_eq!(history.range(at(0)..at(6), Origin::Nyiso).unwrap(), [mix(0), partial]);
         assert_eq!(history.ends().unwrap(), Some((at(0), at(5))));
         assert_eq!(history.count().unwrap(), 2);
+        let mut seen = Vec::new();
+        history.visit(at(0)..at(6), |mix| seen.push(mix.clone())).unwrap();
+        assert_eq!(seen, [mix(0).fuel_mix()], "the complete ones");
     }
 
     #[test]

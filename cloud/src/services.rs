@@ -9,7 +9,6 @@ use std::time::Duration;
 use anyhow::Context;
 use chrono::TimeDelta;
 use domain::Timestamp;
-use domain::wire::Topic;
 use metrics_exporter_prometheus::PrometheusHandle;
 use nyiso::client::{Client, ClientConfig};
 use nyiso::{eastern, path};
@@ -27,7 +26,7 @@ use crate::cli::GRACE;
 use crate::config::Config;
 use crate::metrics::{self, Ready};
 use crate::source::Source;
-use crate::{backfill, co2, feeds, ports, pump, web};
+use crate::{backfill, co2, feeds, forecast, ports, pump, web};
 
 /// First and longest wait until a first start asks again for older days that it could not have.
 const BACKFILL_RETRY: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(900));
@@ -207,20 +206,18 @@ pub fn start_co2(
 ) -> anyhow::Result<()> {
     let store = open_store(dir, "co2", config)?;
     let root = config.root()?;
-    let (publisher, events) =
-        start_session(tasks, broker, vec![root.topic(&Topic::Mix)], shutdown)?;
+    let (publisher, events) = start_session(tasks, broker, co2::subscriptions(&root), shutdown)?;
     let (older_tx, older_rx) = mpsc::channel(2);
-    let settings = co2::Co2Config {
-        root,
-        factors: config.factors()?,
-        retention_days: config.co2.retention_days,
-    };
+    let (forecast, news) = forecast::channel();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let (factors, retention_days) = (config.factors()?, config.co2.retention_days);
+    let settings = co2::Co2Config { root: root.clone(), factors, retention_days };
     let (source, days, token) = (source(config)?, config.co2.backfill_days, shutdown.token());
     let first_start = backfill::at_first_start(
         source,
         Arc::clone(&store),
         days,
-        Arc::new(SystemClock::new()),
+        Arc::clone(&clock),
         Backoff::new(BACKFILL_RETRY.0, BACKFILL_RETRY.1),
         older_tx,
         token.clone(),
@@ -231,15 +228,16 @@ pub fn start_co2(
         token.cancelled().await;
         Ok(())
     });
-    tasks.spawn(co2::run(
-        settings,
-        events,
-        older_rx,
-        publisher,
-        store,
-        ready.clone(),
+    tasks.spawn(forecast::run(
+        forecast::ForecastConfig { root, factors, retention_days },
+        news,
+        publisher.clone(),
+        Arc::clone(&store),
+        Arc::clone(&clock),
         shutdown.token(),
     ));
+    let parts = co2::Parts { publisher, store, clock, forecast, ready: ready.clone() };
+    tasks.spawn(co2::run(settings, events, older_rx, parts, shutdown.token()));
     Ok(())
 }
 

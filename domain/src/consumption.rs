@@ -3,9 +3,10 @@
 //! `C = (Σ gen·f + Σ max(net, 0)·F) / (Σ gen + Σ max(net, 0))`; exports leave at C, so they do not change it.
 //! The factors `F` of the neighbors are yearly means from `data/neighbors.csv`.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use chrono::Datelike;
+use chrono::{Datelike, TimeDelta};
 
 use crate::Timestamp;
 use crate::carbon::AverageIntensity;
@@ -72,8 +73,11 @@ impl NetFlows {
         self.net[neighbor as usize]
     }
 
-    /// All four, or the first that is not known.
-    fn complete(&self) -> Result<[f64; Neighbor::COUNT], NoConsumption> {
+    /// All four in the order of [`Neighbor::ALL`], MW.
+    ///
+    /// # Errors
+    /// The first that is not known.
+    pub fn complete(&self) -> Result<[f64; Neighbor::COUNT], NoConsumption> {
         let mut net = [0.0; Neighbor::COUNT];
         for neighbor in Neighbor::ALL {
             net[neighbor as usize] =
@@ -180,15 +184,59 @@ impl NeighborFactors {
 /// Why there is no consumption-based intensity; the production-based one stands alone then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoConsumption {
-    /// The feed of interface flows is missing or too old.
+    /// The feed of interface flows is missing.
     #[error("no interface flows: production only")]
     NoFlows,
+    /// The flows at hand are of another time, so many minutes away.
+    #[error("the nearest interface flows are {0} minutes away: production only")]
+    Away(i64),
     /// The main tie with one neighbor is not in the feed.
     #[error("no flow from {0}: production only")]
     Neighbor(&'static str),
     /// Neither generation nor imports.
     #[error("neither generation nor imports")]
     Nothing,
+}
+
+/// The flows of the last two days, to be joined with fuel mixes: the two feeds have stamps of their own.
+#[derive(Clone, Debug, Default)]
+pub struct FlowsAtHand(BTreeMap<Timestamp, NetFlows>);
+
+/// Flows further from the fuel mix than this are not of its time.
+const NEAR: TimeDelta = TimeDelta::minutes(20);
+
+/// Flows at hand, at most: two days of them.
+const MOST: usize = 2 * 288;
+
+impl FlowsAtHand {
+    /// Takes flows, in place of those of the same instant.
+    pub fn insert(&mut self, flows: NetFlows) {
+        self.0.insert(flows.ts, flows);
+        while self.0.len() > MOST {
+            self.0.pop_first();
+        }
+    }
+
+    /// The flows nearest to `ts`; of two equally near the newer.
+    ///
+    /// # Errors
+    /// [`NoConsumption`] when there are none, or the nearest are more than 20 minutes away.
+    pub fn near(&self, ts: Timestamp) -> Result<&NetFlows, NoConsumption> {
+        let before = self.0.range(..ts).next_back();
+        let after = self.0.range(ts..).next();
+        let away = |flows: &NetFlows| (flows.ts - ts).abs();
+        let nearest = [after, before]
+            .into_iter()
+            .flatten()
+            .map(|(_, flows)| flows)
+            .min_by_key(|flows| away(flows))
+            .ok_or(NoConsumption::NoFlows)?;
+        if away(nearest) <= NEAR {
+            Ok(nearest)
+        } else {
+            Err(NoConsumption::Away(away(nearest).num_minutes()))
+        }
+    }
 }
 
 /// Average intensity of what is used, imports counted.
@@ -280,6 +328,28 @@ mod tests {
         let mut partial = NetFlows::new(flows([0.0; 4]).ts);
         partial.set(Neighbor::Hq, Megawatts::new(1.0).unwrap());
         assert_eq!(of(Some(&partial)), "no flow from Ontario: production only");
+    }
+
+    #[test]
+    fn the_nearest_flows_within_twenty_minutes_count() {
+        let noon: Timestamp = "2024-06-01T12:00:00Z".parse().unwrap();
+        let mut at_hand = FlowsAtHand::default();
+        assert_eq!(at_hand.near(noon), Err(NoConsumption::NoFlows));
+        for minutes in [-10, 0, 15] {
+            at_hand.insert(NetFlows::new(noon + TimeDelta::minutes(minutes)));
+        }
+        let check = |minutes: i64, expected: Result<i64, NoConsumption>| {
+            let near = at_hand.near(noon + TimeDelta::minutes(minutes));
+            assert_eq!(near.map(|flows| (flows.ts - noon).num_minutes()), expected, "{minutes}");
+        };
+        check(0, Ok(0));
+        check(-5, Ok(0));
+        check(-6, Ok(-10));
+        check(35, Ok(15));
+        check(36, Err(NoConsumption::Away(21)));
+        check(-31, Err(NoConsumption::Away(21)));
+        let text = NoConsumption::Away(21).to_string();
+        assert_eq!(text, "the nearest interface flows are 21 minutes away: production only");
     }
 
     #[test]

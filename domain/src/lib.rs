@@ -2,7 +2,7 @@
 //!
 //! Read the modules in this order: what is measured ([`units`], [`fuel_mix`]), what is new in it
 //! ([`changes`], [`freshness`]), what it means for the climate ([`factors`], [`carbon`], [`night`], [`week`], [`series`],
-//! [`stream`]; imports in [`consumption`], the next kWh in [`marginal`], both by [`zone`] or state), what is to
+//! [`stream`]; imports in [`consumption`], the next kWh in [`marginal`], both by [`zone`] or state: [`zone_now`]), what is to
 //! come ([`forecast`], [`profile`]), where the contactor belongs ([`control`]), when to charge ([`plan`]) and how
 //! not to do so all at once ([`fleet`]), and what is said to the world ([`wire`]).
 //!
@@ -28,6 +28,7 @@ pub mod units;
 pub mod week;
 pub mod wire;
 pub mod zone;
+pub mod zone_now;
 
 /// An instant in UTC. New York wall clock exists only in crate `nyiso` and on the screen.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;

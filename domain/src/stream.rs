@@ -5,19 +5,33 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 
 use crate::Timestamp;
-use crate::carbon::average_intensity;
+use crate::carbon::{AverageIntensity, average_intensity, average_intensity_with_sun};
+use crate::consumption::{FlowsAtHand, NeighborFactors, NetFlows, consumption_intensity};
 use crate::factors::FactorSet;
+use crate::fuel_mix::FuelMix;
+use crate::marginal::Marginal;
+use crate::night::{LocalTime, NightFloors};
 use crate::series::{Sample, Window};
 use crate::units::CarbonIntensity;
 use crate::week::{Verdict, WEEK, WeekStanding};
 use crate::wire::{CarbonNow, CarbonSeries, GRAMS_PER_KWH, Mix, Origin};
+use crate::zone_now::basis;
+
+/// Nights whose floor is remembered: those of the window, and some before.
+const NIGHTS: usize = 10;
 
 /// Computes an intensity for each mix and keeps the last week of them.
 #[derive(Debug)]
 pub struct IntensityStream {
     factors: &'static FactorSet,
     origin: Origin,
+    /// What was published.
     window: Window,
+    /// The same without the sun apart from Other Renewables: it tells whether an instant is known, though
+    /// the night before it became known in between.
+    plain: Window,
+    nights: NightFloors,
+    flows: FlowsAtHand,
     held: Option<Verdict>,
     newest: Option<Timestamp>,
     /// The last reading given, which an incomplete instant leaves no other trace of.
@@ -47,12 +61,15 @@ pub enum Accepted {
 }
 
 impl IntensityStream {
-    /// A stream with no history.
-    pub fn new(factors: &'static FactorSet, origin: Origin) -> Self {
+    /// A stream with no history. `local` is the wall clock of New York, by which nights are known.
+    pub fn new(factors: &'static FactorSet, origin: Origin, local: LocalTime) -> Self {
         Self {
             factors,
             origin,
             window: Window::new(WEEK),
+            plain: Window::new(WEEK),
+            nights: NightFloors::new(local, Some(NIGHTS)),
+            flows: FlowsAtHand::default(),
             held: None,
             newest: None,
             last: None,
@@ -71,7 +88,13 @@ impl IntensityStream {
         self.newest
     }
 
+    /// Takes what comes over the borders. The next readings of about that time count it.
+    pub fn remember_flows(&mut self, flows: NetFlows) {
+        self.flows.insert(flows);
+    }
+
     /// Takes a mix into the history that a reading was given for before: at start, from the store.
+    /// Ascending, and from the night before the week on: a day's sun is known by the night before it.
     pub fn remember(&mut self, mix: &Mix) {
         if self.keep(mix) {
             self.newest = self.newest.max(Some(mix.ts));
@@ -95,12 +118,36 @@ impl IntensityStream {
         if mix.origin != self.origin {
             return false;
         }
-        let Ok(intensity) = average_intensity(&mix.fuel_mix(), self.factors) else { return false };
-        if intensity.complete {
-            let grams_per_kwh = intensity.direct.grams_per_kwh();
-            self.window.insert(Sample { ts: mix.ts, grams_per_kwh });
+        let fuels = mix.fuel_mix();
+        let Some((plain, published)) = self.intensities(&fuels, mix.interval_s) else {
+            return false;
+        };
+        if published.complete {
+            self.insert(mix.ts, plain, published);
         }
         true
+    }
+
+    /// Without the sun apart, and as it is published.
+    fn intensities(
+        &mut self,
+        fuels: &FuelMix,
+        interval_s: u32,
+    ) -> Option<(AverageIntensity, AverageIntensity)> {
+        self.nights.add_instant(fuels, interval_s);
+        let plain = average_intensity(fuels, self.factors).ok()?;
+        let sun = self.nights.split(fuels).sun_mw;
+        Some((plain, average_intensity_with_sun(fuels, self.factors, sun).unwrap_or(plain)))
+    }
+
+    fn insert(&mut self, ts: Timestamp, plain: AverageIntensity, published: AverageIntensity) {
+        self.plain.insert(sample(ts, plain));
+        self.window.insert(sample(ts, published));
+    }
+
+    fn remove(&mut self, ts: Timestamp) {
+        self.plain.remove(ts);
+        self.window.remove(ts);
     }
 
     /// Takes the next mix. An older instant is welcome too (catch-up, a correction); it is marked by
@@ -110,14 +157,14 @@ impl IntensityStream {
             return Accepted::Foreign;
         }
         let fuels = mix.fuel_mix();
-        let Ok(intensity) = average_intensity(&fuels, self.factors) else {
-            self.window.remove(mix.ts);
+        let Some((plain, intensity)) = self.intensities(&fuels, mix.interval_s) else {
+            self.remove(mix.ts);
             return Accepted::NoGeneration;
         };
-        let sample = Sample { ts: mix.ts, grams_per_kwh: intensity.direct.grams_per_kwh() };
+        let as_came = sample(mix.ts, plain);
         let unannounced = self.unannounced.remove(&mix.ts);
-        let known = !unannounced && self.window.get(mix.ts) == Some(sample);
-        if !mix.revised && (known || self.last == Some(sample)) {
+        let known = !unannounced && self.plain.get(mix.ts) == Some(as_came);
+        if !mix.revised && (known || self.last == Some(as_came)) {
             return Accepted::Known;
         }
         if mix.revised {
@@ -126,31 +173,41 @@ impl IntensityStream {
             }
             self.last_revised = Some(mix.clone());
         }
-        self.last = Some(sample);
+        self.last = Some(as_came);
         let newest = self.newest.is_none_or(|newest| newest <= mix.ts);
         self.newest = self.newest.max(Some(mix.ts));
         if intensity.complete {
-            self.window.insert(sample);
+            self.insert(mix.ts, plain, intensity);
         } else {
-            self.window.remove(mix.ts);
+            self.remove(mix.ts);
         }
+        let sample = sample(mix.ts, intensity);
         let standing = WeekStanding::of(sample.grams_per_kwh, &self.window);
         let verdict =
             standing.filter(|_| intensity.complete).and_then(|week| week.verdict(self.held));
         if newest {
             self.held = verdict.or(self.held);
         }
+        let consumption = self.flows.near(mix.ts).and_then(|flows| {
+            // Of the fuels that the intensity is of: an unknown one has no part in it.
+            let generation = fuels.fuels().map(|(_, power)| power.value()).sum();
+            consumption_intensity(&intensity, generation, Some(flows), NeighborFactors::load())
+        });
+        let marginal = Marginal::estimate(&fuels);
         let now = CarbonNow {
             ts: mix.ts,
             value: sample.grams_per_kwh,
             units: GRAMS_PER_KWH.to_owned(),
             life_cycle: intensity.life_cycle.map(CarbonIntensity::grams_per_kwh),
-            consumption: None,
-            consumption_life_cycle: None,
-            production_only: None,
-            marginal: None,
-            marginal_basis: None,
-            renewables_floor_mw: None,
+            consumption: consumption.ok().map(|used| used.direct.grams_per_kwh()),
+            consumption_life_cycle: consumption
+                .ok()
+                .and_then(|used| used.life_cycle)
+                .map(CarbonIntensity::grams_per_kwh),
+            production_only: consumption.err().map(|why| why.to_string()),
+            marginal: marginal.map(|marginal| marginal.grams_per_kwh),
+            marginal_basis: marginal.map(basis),
+            renewables_floor_mw: self.nights.floor(mix.ts).map(rounded),
             verdict,
             percentile_7d: standing.map(|week| rounded(week.percentile)),
             percentile_hours: standing.map(|week| rounded(week.hours)),
@@ -189,6 +246,10 @@ impl IntensityStream {
     }
 }
 
+fn sample(ts: Timestamp, intensity: AverageIntensity) -> Sample {
+    Sample { ts, grams_per_kwh: intensity.direct.grams_per_kwh() }
+}
+
 /// One decimal: a series of a week stays under 20 kB, and no reader can see more.
 fn rounded(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
@@ -218,7 +279,12 @@ mod tests {
     }
 
     fn stream() -> IntensityStream {
-        IntensityStream::new(FactorSetName::default().load(), Origin::Nyiso)
+        IntensityStream::new(FactorSetName::default().load(), Origin::Nyiso, local)
+    }
+
+    /// EST all year.
+    fn local(ts: Timestamp) -> chrono::NaiveDateTime {
+        (ts - TimeDelta::hours(5)).naive_utc()
     }
 
     /// Draws an outcome as `value` with `!` for newest and `?` for incomplete.
@@ -241,6 +307,81 @@ mod tests {
         assert_eq!(draw(stream.accept(&mix(5, 100.0, 100.0))), "197.5!");
         assert_eq!(draw(stream.accept(&mix(5, 100.0, 100.0))), "Known");
         assert_eq!(stream.day().values, [395.0, 197.5]);
+    }
+
+    fn reading(accepted: Accepted) -> CarbonNow {
+        match accepted {
+            Accepted::Reading { now, .. } => *now,
+            other => panic!("no reading: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn imports_count_where_flows_are_near_and_their_absence_is_said() {
+        let mut stream = stream();
+        let now = reading(stream.accept(&mix(0, 1000.0, 0.0)));
+        assert_eq!(
+            (now.consumption, now.production_only.as_deref()),
+            (None, Some("no interface flows: production only"))
+        );
+        let mut flows = NetFlows::new(at(0));
+        for neighbor in crate::consumption::Neighbor::ALL {
+            flows.set(neighbor, Megawatts::new(0.0).unwrap());
+        }
+        flows.set(crate::consumption::Neighbor::Hq, Megawatts::new(1000.0).unwrap());
+        stream.remember_flows(flows);
+        let now = reading(stream.accept(&mix(20, 1000.0, 0.0)));
+        // Stamped in November 2023: Québec's factors of that year are 1.7 and 31.
+        assert_eq!((now.value, now.consumption), (395.0, Some((395.0 + 1.7) / 2.0)));
+        assert_eq!(now.consumption_life_cycle, Some((515.0 + 31.0) / 2.0));
+        assert_eq!(now.production_only, None);
+        let now = reading(stream.accept(&mix(25, 1000.0, 0.0)));
+        assert_eq!(
+            now.production_only.as_deref(),
+            Some("the nearest interface flows are 25 minutes away: production only")
+        );
+    }
+
+    #[test]
+    fn the_marginal_estimate_is_named_and_wants_all_fossil_fuels() {
+        let mut stream = stream();
+        let now = reading(stream.accept(&mix(0, 5000.0, 0.0)));
+        assert_eq!(
+            (now.marginal, now.marginal_basis.as_deref()),
+            (Some(393.0), Some("state-wide estimate, ±15 %, fossil at the margin"))
+        );
+        let mut partial = mix(5, 5000.0, 0.0);
+        partial.fuels.remove("Dual Fuel");
+        let now = reading(stream.accept(&partial));
+        assert_eq!((now.marginal, now.marginal_basis), (None, None));
+    }
+
+    /// Half gas, half Other Renewables, from 00:05 local on.
+    fn sunny(minutes: i64, renewables: f64) -> Mix {
+        let midnight: Timestamp = "2023-11-15T05:00:00Z".parse().unwrap();
+        let mut sunny = mix(0, 500.0, 0.0);
+        sunny.ts = midnight + TimeDelta::minutes(minutes);
+        sunny.fuels.insert("Other Renewables".into(), renewables);
+        sunny
+    }
+
+    #[test]
+    fn the_sun_is_told_apart_once_the_night_is_known() {
+        let mut stream = stream();
+        let noon = sunny(720, 500.0);
+        let now = reading(stream.accept(&noon));
+        assert_eq!((now.value, now.renewables_floor_mw), ((395.0 + 550.0) / 2.0, None));
+        for minutes in (5..=300).step_by(5) {
+            stream.accept(&sunny(minutes, 100.0));
+        }
+        assert_eq!(stream.accept(&noon), Accepted::Known, "it is no other instant by that");
+        let now = reading(stream.accept(&sunny(725, 500.0)));
+        assert_eq!(now.value, (500.0 * 395.0 + 100.0 * 550.0) / 1000.0);
+        assert_eq!(now.life_cycle, Some((500.0 * 515.0 + 100.0 * 600.0 + 400.0 * 45.0) / 1000.0));
+        assert_eq!(now.renewables_floor_mw, Some(100.0));
+        assert_eq!(stream.day().values.last(), Some(&252.5), "the series has the same");
+        let evening = reading(stream.accept(&sunny(1265, 500.0)));
+        assert_eq!(evening.value, (395.0 + 550.0) / 2.0, "there is no sun at 21:05");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod backfill;
 mod co2;
 mod feeds;
+mod forecast;
 mod kill;
 mod pump;
 mod rig;

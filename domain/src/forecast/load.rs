@@ -73,6 +73,11 @@ impl LoadForecasts {
         self.files.insert(at, file);
     }
 
+    /// The file that begins at `first`.
+    pub fn get(&self, first: Hour) -> Option<&LoadForecast> {
+        self.files.iter().find(|file| file.first == first)
+    }
+
     /// How many files there are.
     pub fn len(&self) -> usize {
         self.files.len()

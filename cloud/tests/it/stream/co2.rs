@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use domain::wire::{Mix, Origin};
+use domain::consumption::{Neighbor, NetFlows};
+use domain::units::Megawatts;
+use domain::wire::{Flows, Mix, Origin, RealTime, ZoneSeries};
+use domain::zone::LoadZone;
 use testkit::PATIENCE;
 
 use super::rig::{NOON, Rig, about, at, json, mix, text, with_both_brokers};
@@ -91,7 +94,7 @@ async fn a_correction_travels_on(bench: Bench) {
 async fn what_is_no_mix_is_dropped_and_the_next_one_counts() {
     let rig = Rig::new(Bench::embedded().await.unwrap(), NOON).await;
     let (co2, _archive) = rig.co2();
-    let mut all = rig.subscriber("ny-power/computed/#").await;
+    let mut all = rig.subscriber("ny-power/computed/co2").await;
     let publish = async |payload: &str| {
         testkit::publish(rig.bench.addr(), PUMP, "ny-power/upstream/mix", payload, false).await;
     };
@@ -101,15 +104,87 @@ async fn what_is_no_mix_is_dropped_and_the_next_one_counts() {
     };
     publish("<html>").await;
     publish(&good(0, Origin::Nyiso).replace("300.0", "9e9")).await;
-    publish(&good(5, Origin::Nyiso)).await;
+    // A stamp ahead of the clock would shut out the true ones until its time comes.
+    publish(&good(60, Origin::Nyiso)).await;
+    publish(&good(1, Origin::Nyiso)).await;
     // Made-up data never enter a live history.
-    publish(&good(10, Origin::Generated)).await;
-    publish(&good(15, Origin::Nyiso)).await;
+    publish(&good(5, Origin::Generated)).await;
+    publish(&good(10, Origin::Nyiso)).await;
     let readings = all.all(QUIET).await;
     let stamps: Vec<_> = readings.iter().map(|reading| json(reading)["ts"].clone()).collect();
     assert_eq!(
         stamps,
-        [text(at(NOON) + TimeDelta::minutes(5)), text(at(NOON) + TimeDelta::minutes(15))]
+        [text(at(NOON) + TimeDelta::minutes(1)), text(at(NOON) + TimeDelta::minutes(10))]
     );
+    co2.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_is_played_back_faster_may_run_ahead_of_the_clock() {
+    let rig = Rig::new(Bench::embedded().await.unwrap(), NOON).await;
+    let (co2, _archive) = rig.co2();
+    let mut all = rig.subscriber("ny-power/computed/co2").await;
+    let ahead = at(NOON) + TimeDelta::hours(5);
+    let played = Mix::new(&mix(ahead, 300.0, 0.0), 300, false, Origin::Recorded);
+    let payload = String::from_utf8(played.to_json()).unwrap();
+    testkit::publish(rig.bench.addr(), PUMP, "ny-power/upstream/mix", &payload, false).await;
+    about(&mut all, NOW, ahead).await;
+    co2.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn imports_and_zones_are_told_with_their_basis() {
+    let rig = Rig::new(Bench::embedded().await.unwrap(), NOON).await;
+    let (co2, _archive) = rig.co2();
+    let mut all = rig.subscriber("ny-power/computed/#").await;
+    let publish = async |topic: &str, payload: Vec<u8>| {
+        let payload = String::from_utf8(payload).unwrap();
+        let topic = format!("ny-power/upstream/{topic}");
+        testkit::publish(rig.bench.addr(), PUMP, &topic, &payload, false).await;
+    };
+    let mix_at = |minutes: i64| {
+        let ts = at(NOON) + TimeDelta::minutes(minutes);
+        Mix::new(&mix(ts, 400.0, 0.0), 300, false, Origin::Nyiso)
+    };
+    publish("mix", mix_at(-20).to_json()).await;
+    let now = about(&mut all, NOW, mix_at(-20).ts).await;
+    assert_eq!(now["production_only"], "no interface flows: production only");
+    assert_eq!(now["marginal"], 377.0);
+    for zone in LoadZone::ALL {
+        let topic = format!("{NOW}/{}", zone.slug());
+        let said = json(&all.next(&topic, PATIENCE).await);
+        assert_eq!(
+            (&said["marginal"], &said["marginal_basis"]),
+            (&377.0.into(), &"state-wide estimate, ±15 %, fossil at the margin".into())
+        );
+    }
+    let mut net = NetFlows::new(at(NOON) - TimeDelta::minutes(12));
+    for neighbor in Neighbor::ALL {
+        net.set(neighbor, Megawatts::new(-10.0).unwrap());
+    }
+    net.set(Neighbor::Hq, Megawatts::new(1000.0).unwrap());
+    publish("flows", Flows::new(&net, [(23324, 1000.0)], Origin::Nyiso).to_json()).await;
+    let rates = ZoneSeries {
+        issued: at(NOON),
+        zone: "nyc".into(),
+        units: "g / kWh".into(),
+        basis: "NYISO implied marginal emission rate".into(),
+        start: at(NOON),
+        step_s: 3600,
+        values: vec![Some(500.0)],
+        real_time: Some(RealTime { ts: at(NOON), value: 455.5 }),
+        origin: Origin::Nyiso,
+    };
+    publish("marginal/nyc", rates.to_json()).await;
+    let said = json(&all.next("ny-power/computed/co2/nyc", PATIENCE).await);
+    assert_eq!((&said["marginal"], &said["ts"]), (&455.5.into(), &text(at(NOON)).into()));
+    assert_eq!(said["marginal_basis"], "NYISO implied marginal emission rate, real time");
+    publish("mix", mix_at(-15).to_json()).await;
+    let now = about(&mut all, NOW, mix_at(-15).ts).await;
+    // 900 MW here, 1000 MW from Québec at 5.5 g/kWh; the exports leave at the mean.
+    let value = now["value"].as_f64().unwrap();
+    let consumption = now["consumption"].as_f64().unwrap();
+    assert!((consumption - (900.0 * value + 1000.0 * 5.5) / 1900.0).abs() < 1e-9, "{now}");
+    assert_eq!(now["production_only"], serde_json::Value::Null);
     co2.stop().await;
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use cloud::co2::{self, Co2Config};
+use cloud::forecast::{self, ForecastConfig};
 use cloud::metrics::Ready;
 use cloud::pump::{self, PumpConfig};
 use cloud::replay::Standin;
@@ -154,9 +155,9 @@ impl Rig {
         Service { stop, tasks: vec![tokio::spawn(run), tokio::spawn(session)] }
     }
 
-    /// Starts co2; what is sent to the second is taken for an archive.
+    /// Starts co2 and the forecast beside it; what is sent to the second is taken for an archive.
     pub fn co2(&self) -> (Service, mpsc::Sender<Vec<Mix>>) {
-        let subscriptions = vec!["ny-power/upstream/mix".to_owned()];
+        let subscriptions = co2::subscriptions(&Root::default());
         let (publisher, events, session): (Publisher, _, _) =
             connect(self.session("co2"), subscriptions).unwrap();
         let config = Co2Config {
@@ -167,11 +168,31 @@ impl Rig {
         let (older_tx, older_rx) = mpsc::channel(2);
         let stop = CancellationToken::new();
         let store = self.store("co2");
-        let run =
-            co2::run(config, events, older_rx, publisher, store, Ready::default(), stop.clone());
+        let (teller, news) = forecast::channel();
+        let forecast = forecast::run(
+            ForecastConfig {
+                root: Root::default(),
+                factors: config.factors,
+                retention_days: config.retention_days,
+            },
+            news,
+            publisher.clone(),
+            store.clone(),
+            self.clock.clone(),
+            stop.clone(),
+        );
+        let parts = co2::Parts {
+            publisher,
+            store,
+            clock: self.clock.clone(),
+            forecast: teller,
+            ready: Ready::default(),
+        };
+        let run = co2::run(config, events, older_rx, parts, stop.clone());
         let token = stop.clone();
         let session = async move { Ok(session.run(token).await?) };
-        (Service { stop, tasks: vec![tokio::spawn(run), tokio::spawn(session)] }, older_tx)
+        let tasks = vec![tokio::spawn(run), tokio::spawn(forecast), tokio::spawn(session)];
+        (Service { stop, tasks }, older_tx)
     }
 }
 
