@@ -288,7 +288,9 @@ fn zones(
             let start = hours.keys().next().copied().or(real_time.map(|now| now.ts))?;
             let newest_hour =
                 hours.range(..=now).next_back().map(|(ts, _)| *ts + TimeDelta::hours(1));
-            let stamp = real_time.map(|now| now.ts).max(newest_hour.map(|ts| ts.min(now)));
+            // What comes every five minutes tells best whether the feed lives; day-ahead hours last all day.
+            let live = real_time.map(|value| value.ts).filter(|ts| now - *ts <= super::STALE);
+            let stamp = live.or(newest_hour.map(|ts| ts.min(now)));
             let series = ZoneSeries {
                 issued: now,
                 zone: zone.slug().to_owned(),

@@ -49,7 +49,9 @@ impl Flows {
     /// The payload for net flows and the ties that they are the sums of.
     pub fn new(net: &NetFlows, ties: impl IntoIterator<Item = (u32, f64)>, origin: Origin) -> Self {
         let known = Neighbor::ALL.into_iter().filter_map(|neighbor| {
-            net.get(neighbor).map(|flow| (neighbor.name().to_owned(), flow.value()))
+            // Two decimals, as NYISO's ties have: the rest is noise of the sum.
+            let flow = (net.get(neighbor)?.value() * 100.0).round() / 100.0;
+            Some((neighbor.name().to_owned(), flow))
         });
         Self {
             ts: net.ts,
