@@ -269,3 +269,6 @@ fn load_forecast(series: &LoadSeries, now: Timestamp) -> Option<LoadForecast> {
         .collect();
     LoadForecast::new(series.issued.min(now), &hours)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,5 +7,6 @@ mod broker;
 mod inspect;
 mod replay;
 mod stream;
+mod sun;
 mod up;
 mod web;
