@@ -32,6 +32,18 @@ struct Current<'a> {
     units: &'a str,
     basis: &'static str,
     life_cycle: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consumption: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consumption_life_cycle: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    production_only: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    marginal: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    marginal_basis: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renewables_floor_mw: Option<f64>,
     verdict: Option<&'static str>,
     percentile_7d: Option<f64>,
     percentile_hours: Option<f64>,
@@ -56,6 +68,12 @@ impl<'a> Current<'a> {
             units: &now.units,
             basis: BASIS,
             life_cycle: now.life_cycle,
+            consumption: now.consumption,
+            consumption_life_cycle: now.consumption_life_cycle,
+            production_only: now.production_only.as_deref(),
+            marginal: now.marginal,
+            marginal_basis: now.marginal_basis.as_deref(),
+            renewables_floor_mw: now.renewables_floor_mw,
             verdict: now.verdict.map(|verdict| match verdict {
                 Verdict::Clean => "clean",
                 Verdict::Average => "average",

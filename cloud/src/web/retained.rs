@@ -16,8 +16,9 @@ use domain::wire::{
 /// Bytes of the largest payload that is kept. A week of 15-minute means has about 24 kB.
 pub const LARGEST_PAYLOAD: usize = 256 * 1024;
 
-/// Topics that are kept at most. Names of services and feeds are open-ended; this bounds the memory.
-pub const MOST_TOPICS: usize = 128;
+/// Topics that are kept at most. The contract names about 100; names of services and feeds are open-ended,
+/// and this bounds the memory.
+pub const MOST_TOPICS: usize = 256;
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -370,6 +371,14 @@ mod tests {
         }
         check(&retained, "ny-power/status/one-more", status, "too-many-topics");
         check(&retained, "ny-power/status/s0", status, "Kept");
+    }
+
+    /// The contract has a topic for each zone of four kinds, and more fit beside them.
+    #[test]
+    fn every_topic_of_the_contract_fits() {
+        let zones = domain::zone::LoadZone::COUNT;
+        let (fuels, series, feeds_and_services) = (domain::fuel_mix::Fuel::COUNT, 10, 20);
+        assert!(4 * zones + fuels + series + feeds_and_services <= MOST_TOPICS / 2);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use cloud::web::ASSETS;
-use domain::wire::Topic;
+use domain::wire::{Signal, Topic};
 use reqwest::StatusCode;
 
 use super::{Site, header};
@@ -86,6 +86,11 @@ fn the_topics_of_the_page_are_the_contracts() {
     let expected: BTreeSet<_> = [
         Topic::Mix,
         Topic::CarbonNow,
+        Topic::Flows,
+        Topic::LoadForecast,
+        Topic::Forecast(Signal::Production),
+        Topic::Forecast(Signal::Consumption),
+        Topic::Skill,
         Topic::Carbon24h,
         Topic::Carbon7d,
         Topic::FuelMixUpdated,
@@ -95,7 +100,17 @@ fn the_topics_of_the_page_are_the_contracts() {
     ]
     .iter()
     .map(ToString::to_string)
-    .chain(["upstream/fuel-mix/".to_owned()])
+    // One topic a fuel or a load zone: what the script knows is the level above.
+    .chain(
+        [
+            "upstream/fuel-mix/",
+            "upstream/marginal/",
+            "upstream/price/",
+            "computed/co2/",
+            "forecast/co2/marginal/",
+        ]
+        .map(str::to_owned),
+    )
     .collect();
     assert_eq!(named, expected);
     // Nowhere else does a script write a topic.

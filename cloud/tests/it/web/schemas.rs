@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 use domain::Timestamp;
 use domain::week::Verdict;
 use domain::wire::{
-    CarbonNow, CarbonSeries, FeedState, FeedStatus, FuelReading, Mix, Origin, ServiceState,
-    ServiceStatus, Updated,
+    CarbonForecast, CarbonNow, CarbonSeries, FeedState, FeedStatus, Flows, FuelReading,
+    HorizonSkill, LoadSeries, Mix, Origin, RealTime, ServiceState, ServiceStatus, Skill, Updated,
+    ZoneNow, ZoneSeries,
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -35,12 +36,12 @@ fn payloads() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         value: 187.7,
         units: "g / kWh".into(),
         life_cycle: Some(250.0),
-        consumption: None,
-        consumption_life_cycle: None,
+        consumption: Some(201.3),
+        consumption_life_cycle: Some(262.0),
         production_only: None,
-        marginal: None,
-        marginal_basis: None,
-        renewables_floor_mw: None,
+        marginal: Some(431.0),
+        marginal_basis: Some("estimate by fossil MW, state-wide".into()),
+        renewables_floor_mw: Some(210.0),
         verdict: Some(Verdict::Clean),
         percentile_7d: Some(24.0),
         percentile_hours: Some(168.0),
@@ -59,7 +60,7 @@ fn payloads() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         life_cycle: None,
         consumption: None,
         consumption_life_cycle: None,
-        production_only: None,
+        production_only: Some("the flow feed is gone".into()),
         marginal: None,
         marginal_basis: None,
         renewables_floor_mw: None,
@@ -112,6 +113,15 @@ fn payloads() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
                 .collect(),
         ),
         ("carbon-series.json", vec![series(vec![ts()]).to_json(), series(vec![]).to_json()]),
+        (
+            "flows.json",
+            vec![flows().to_json(), Flows { net: BTreeMap::new(), ..flows() }.to_json()],
+        ),
+        ("load-forecast.json", vec![load().to_json()]),
+        ("zone-series.json", zone_series()),
+        ("zone-now.json", zone_now()),
+        ("forecast.json", forecasts()),
+        ("skill.json", skills()),
         ("updated.json", vec![Updated { ts: ts(), origin: Origin::Nyiso }.to_json()]),
         (
             "service-status.json",
@@ -126,6 +136,108 @@ fn payloads() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
             ],
         ),
     ])
+}
+
+fn flows() -> Flows {
+    Flows {
+        ts: ts(),
+        units: "MW".into(),
+        net: BTreeMap::from([("HQ".to_owned(), 1250.5), ("PJM".to_owned(), -300.0)]),
+        points: BTreeMap::from([("23324".to_owned(), 1200.5)]),
+        origin: Origin::Nyiso,
+    }
+}
+
+fn load() -> LoadSeries {
+    LoadSeries {
+        issued: ts(),
+        units: "MW".into(),
+        basis: "NYISO load forecast of 2026-03-11".into(),
+        start: ts(),
+        step_s: 3600,
+        values: vec![Some(15_000.0), None],
+        zones: BTreeMap::from([("nyc".to_owned(), vec![Some(5_000.0), None])]),
+        origin: Origin::Recorded,
+    }
+}
+
+fn zone_series() -> Vec<Vec<u8>> {
+    let rates = ZoneSeries {
+        issued: ts(),
+        zone: "hud-vl".into(),
+        units: "g / kWh".into(),
+        basis: "NYISO implied marginal emission rate".into(),
+        start: ts(),
+        step_s: 3600,
+        values: vec![Some(431.0), None, Some(-20.0)],
+        real_time: Some(RealTime { ts: ts(), value: 455.0 }),
+        origin: Origin::Nyiso,
+    };
+    let prices = ZoneSeries { units: "$ / MWh".into(), real_time: None, ..rates.clone() };
+    let silent = ZoneSeries { values: vec![], ..rates.clone() };
+    [rates, prices, silent].iter().map(ZoneSeries::to_json).collect()
+}
+
+fn zone_now() -> Vec<Vec<u8>> {
+    let zones = domain::zone::LoadZone::ALL.map(|zone| ZoneNow {
+        ts: ts(),
+        zone: zone.slug().into(),
+        marginal: 455.0,
+        units: "g / kWh".into(),
+        marginal_basis: "NYISO implied marginal emission rate, real time".into(),
+        clamped: false,
+        origin: Origin::Nyiso,
+    });
+    zones.iter().map(ZoneNow::to_json).collect()
+}
+
+fn forecasts() -> Vec<Vec<u8>> {
+    let average = CarbonForecast {
+        issued: ts(),
+        model: "ny-power".into(),
+        units: "g / kWh".into(),
+        basis: "average, production, direct".into(),
+        zone: None,
+        start: ts(),
+        step_s: 900,
+        values: vec![210.0, 205.5],
+        p10: vec![200.0, 195.0],
+        p90: vec![220.0, 216.0],
+        known_until: None,
+        factor_set: "ny-2026.1".into(),
+        origin: Origin::Nyiso,
+    };
+    let marginal = CarbonForecast {
+        basis: "marginal, direct, NYISO day-ahead".into(),
+        zone: Some("nyc".into()),
+        known_until: Some(ts()),
+        factor_set: String::new(),
+        ..average.clone()
+    };
+    [average, marginal].iter().map(CarbonForecast::to_json).collect()
+}
+
+fn skills() -> Vec<Vec<u8>> {
+    let day = HorizonSkill {
+        day: 1,
+        hours: 720,
+        mape: Some(4.4),
+        mae: Some(9.5),
+        coverage_p10_p90: Some(80.1),
+    };
+    let unscored = HorizonSkill { hours: 0, mape: None, mae: None, coverage_p10_p90: None, ..day };
+    let skill = Skill {
+        ts: ts(),
+        basis: "average, production, direct".into(),
+        model: "ny-power".into(),
+        days: 30,
+        from: Some(ts()),
+        to: Some(ts()),
+        horizons: vec![day, unscored],
+        origin: Origin::Nyiso,
+    };
+    let fresh = Skill { from: None, to: None, horizons: vec![unscored], ..skill.clone() };
+    [skill, fresh].iter().map(Skill::to_json).collect()
 }
 
 async fn schema(site: &Site, name: &str) -> Value {
@@ -179,6 +291,21 @@ async fn schemas_refuse_what_readers_refuse() {
         ("carbon-now.json", "percentile_7d", json!(101)),
         ("carbon-now.json", "ts", json!("yesterday")),
         ("carbon-now.json", "origin", json!("elsewhere")),
+        ("carbon-now.json", "consumption", json!(1501)),
+        ("carbon-now.json", "marginal", json!("431")),
+        ("flows.json", "net", json!({"HQ": 12_000})),
+        ("load-forecast.json", "values", json!([60_001])),
+        ("load-forecast.json", "zones", json!({"nyc": [-1]})),
+        ("load-forecast.json", "step_s", json!(0)),
+        ("zone-series.json", "zone", json!("brooklyn")),
+        ("zone-series.json", "values", json!([10_001])),
+        ("zone-series.json", "real_time", json!({"value": 1})),
+        ("zone-now.json", "marginal", json!(-1)),
+        ("forecast.json", "values", json!([null])),
+        ("forecast.json", "p90", json!([1501])),
+        ("forecast.json", "start", json!("now")),
+        ("skill.json", "horizons", json!([{"day": 1}])),
+        ("skill.json", "from", json!("yesterday")),
         ("carbon-series.json", "values", json!([1501])),
         ("carbon-series.json", "ts", json!(["yesterday"])),
         ("mix.json", "fuels", json!({"Wind": 60_000})),
