@@ -107,7 +107,8 @@ struct Point<'a> {
     origin: Origin,
 }
 
-fn rfc3339<S: serde::Serializer>(ts: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+/// A time on the wire.
+pub fn rfc3339<S: serde::Serializer>(ts: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&ts.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
 }
 
@@ -202,7 +203,7 @@ pub fn fixed(headers: &HeaderMap, document: &Compressed, content_type: &'static 
 }
 
 /// The data are public and there are no cookies: pages of any origin may read them.
-fn open_to_all(mut response: Response) -> Response {
+pub fn open_to_all(mut response: Response) -> Response {
     response
         .headers_mut()
         .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, header::HeaderValue::from_static("*"));

@@ -9,6 +9,7 @@ mod api;
 mod assets;
 mod bridge;
 mod eastern;
+mod outlook;
 mod page;
 mod respond;
 mod retained;
@@ -170,6 +171,9 @@ pub fn router(state: WebState) -> Router {
         .route("/mqtt", get(mqtt))
         .route("/current/co2", get(current))
         .route("/range/co2", get(range))
+        .route("/forecast/co2", get(forecast))
+        .route("/forecast/skill", get(skill))
+        .route("/evcc/co2", get(evcc))
         .route("/schemas", get(schema_index))
         .route("/schemas/{name}", get(schema))
         .route("/openapi.json", get(openapi))
@@ -244,6 +248,26 @@ async fn range(
     headers: HeaderMap,
 ) -> Response {
     api::range(&state.snapshot(), query.as_deref(), &headers)
+}
+
+async fn forecast(
+    State(state): State<WebState>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    outlook::forecast(&state.0.retained, query.as_deref(), &headers, (state.0.now)())
+}
+
+async fn skill(State(state): State<WebState>, headers: HeaderMap) -> Response {
+    outlook::skill(&state.0.retained, &headers)
+}
+
+async fn evcc(
+    State(state): State<WebState>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    outlook::evcc(&state.0.retained, query.as_deref(), &headers, (state.0.now)())
 }
 
 async fn schema_index(State(state): State<WebState>, headers: HeaderMap) -> Response {

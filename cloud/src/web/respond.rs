@@ -16,6 +16,8 @@ pub const HTML: &str = "text/html; charset=utf-8";
 pub enum Cache {
     /// For good: its address changes with its content.
     Immutable,
+    /// For a minute, by caches between us too: what changes each quarter hour.
+    Minute,
     /// Kept, but asked about each time.
     Revalidate,
     /// Not at all.
@@ -27,6 +29,7 @@ impl Cache {
     pub fn value(self) -> HeaderValue {
         HeaderValue::from_static(match self {
             Self::Immutable => "public, max-age=31536000, immutable",
+            Self::Minute => "public, max-age=60",
             Self::Revalidate => "no-cache",
             Self::Never => "no-store",
         })

@@ -10,8 +10,9 @@ use tracing::warn;
 use domain::Timestamp;
 use domain::wire::{
     CarbonForecast, CarbonNow, CarbonSeries, FeedStatus, Flows, FuelReading, LoadSeries, Mix,
-    Origin, Root, ServiceStatus, Skill, Topic, Updated, WireError, ZoneNow, ZoneSeries,
+    Origin, Root, ServiceStatus, Signal, Skill, Topic, Updated, WireError, ZoneNow, ZoneSeries,
 };
+use domain::zone::LoadZone;
 
 /// Bytes of the largest payload that is kept. A week of 15-minute means has about 24 kB.
 pub const LARGEST_PAYLOAD: usize = 256 * 1024;
@@ -73,6 +74,7 @@ enum Payload {
     FeedStatus(Arc<FeedStatus>),
     Forecast(Arc<CarbonForecast>),
     Skill(Arc<Skill>),
+    ZoneNow(Arc<ZoneNow>),
     /// Checked, and passed on as it is; with the instant that says which is newer.
     Feed(Timestamp),
 }
@@ -98,7 +100,7 @@ impl Payload {
             Topic::MarginalRates(_) | Topic::Prices(_) => {
                 Self::Feed(ZoneSeries::from_json(payload)?.issued)
             }
-            Topic::ZoneNow(_) => Self::Feed(ZoneNow::from_json(payload)?.ts),
+            Topic::ZoneNow(_) => Self::ZoneNow(Arc::new(ZoneNow::from_json(payload)?)),
             Topic::Forecast(_) => Self::Forecast(Arc::new(CarbonForecast::from_json(payload)?)),
             Topic::Skill => Self::Skill(Arc::new(Skill::from_json(payload)?)),
             Topic::WebUi => return Ok(None),
@@ -117,6 +119,7 @@ impl Payload {
             Self::FeedStatus(status) => Some(status.checked),
             Self::Forecast(forecast) => Some(forecast.issued),
             Self::Skill(skill) => Some(skill.ts),
+            Self::ZoneNow(now) => Some(now.ts),
             Self::Feed(stamp) => Some(*stamp),
         }
     }
@@ -143,6 +146,12 @@ pub struct Snapshot {
     pub week: Option<Arc<CarbonSeries>>,
     /// `status/feed/fuel-mix`.
     pub feed: Option<Arc<FeedStatus>>,
+    /// `forecast/co2`.
+    pub forecast: Option<Arc<CarbonForecast>>,
+    /// `forecast/co2/skill`.
+    pub skill: Option<Arc<Skill>>,
+    /// `computed/co2/<zone>`, in the order of [`LoadZone::ALL`]; zones that are not published are absent.
+    pub zones: Vec<(LoadZone, Arc<ZoneNow>)>,
     /// The session to the broker is up.
     pub broker_up: bool,
 }
@@ -154,6 +163,7 @@ impl Snapshot {
             self.now.as_ref().map(|now| now.origin),
             self.mix.as_ref().map(|mix| mix.origin),
             self.day.as_ref().map(|day| day.origin),
+            self.forecast.as_ref().map(|forecast| forecast.origin),
         ];
         let any = |origin| origins.contains(&Some(origin));
         if any(Origin::Generated) {
@@ -242,6 +252,16 @@ impl Retained {
         self.read().messages.get(topic).map(|(_, bytes)| bytes.clone())
     }
 
+    /// The newest forecast of a signal: read, and as it came.
+    pub fn forecast(&self, signal: Signal) -> Option<(Arc<CarbonForecast>, Bytes)> {
+        match self.read().messages.get(&Topic::Forecast(signal)) {
+            Some((Payload::Forecast(forecast), bytes)) => {
+                Some((Arc::clone(forecast), bytes.clone()))
+            }
+            _ => None,
+        }
+    }
+
     /// Says whether the session to the broker is up. What is held stays when it goes: it has its age.
     pub fn set_broker_up(&self, up: bool) {
         self.write().broker_up = up;
@@ -280,6 +300,21 @@ impl Retained {
                 Some((Payload::FeedStatus(status), _)) => Some(Arc::clone(status)),
                 _ => None,
             },
+            forecast: match held.messages.get(&Topic::Forecast(Signal::Production)) {
+                Some((Payload::Forecast(forecast), _)) => Some(Arc::clone(forecast)),
+                _ => None,
+            },
+            skill: match held.messages.get(&Topic::Skill) {
+                Some((Payload::Skill(skill), _)) => Some(Arc::clone(skill)),
+                _ => None,
+            },
+            zones: LoadZone::ALL
+                .into_iter()
+                .filter_map(|zone| match held.messages.get(&Topic::ZoneNow(zone)) {
+                    Some((Payload::ZoneNow(now), _)) => Some((zone, Arc::clone(now))),
+                    _ => None,
+                })
+                .collect(),
             broker_up: held.broker_up,
         }
     }
@@ -376,7 +411,7 @@ mod tests {
     /// The contract has a topic for each zone of four kinds, and more fit beside them.
     #[test]
     fn every_topic_of_the_contract_fits() {
-        let zones = domain::zone::LoadZone::COUNT;
+        let zones = LoadZone::COUNT;
         let (fuels, series, feeds_and_services) = (domain::fuel_mix::Fuel::COUNT, 10, 20);
         assert!(4 * zones + fuels + series + feeds_and_services <= MOST_TOPICS / 2);
     }

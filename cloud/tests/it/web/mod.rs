@@ -4,6 +4,7 @@ mod api;
 mod assets;
 mod bridge;
 mod limits;
+mod outlook;
 mod pages;
 mod schemas;
 
@@ -48,6 +49,37 @@ pub fn series(count: i64, step_s: i64) -> String {
         values.join(",")
     )
 }
+
+/// Four days from 6:00 PM Eastern: down from 210 to 200 g at 9:00 PM, and 220 from 10:00 PM on.
+pub fn forecast(basis: &str) -> String {
+    let value = |slot: u32| match slot {
+        0..12 => 210.0,
+        12..16 => 200.0,
+        _ => 220.0,
+    };
+    let list = |shift: f64| {
+        let values: Vec<_> = (0..384).map(|slot| format!("{:.1}", value(slot) + shift)).collect();
+        values.join(",")
+    };
+    format!(
+        concat!(
+            r#"{{"issued":"2026-03-10T22:00:00Z","model":"ny-power","units":"g / kWh","basis":"{}","#,
+            r#""start":"2026-03-10T22:00:00Z","step_s":900,"values":[{}],"p10":[{}],"p90":[{}],"#,
+            r#""factor_set":"ny-2026.1","origin":"nyiso"}}"#
+        ),
+        basis,
+        list(0.0),
+        list(-12.0),
+        list(14.0)
+    )
+}
+
+pub const SKILL: &str = concat!(
+    r#"{"ts":"2026-03-10T22:00:00Z","basis":"average, production, direct","model":"ny-power","days":30,"#,
+    r#""from":"2026-02-08T22:00:00Z","to":"2026-03-10T22:00:00Z","horizons":["#,
+    r#"{"day":1,"hours":720,"mape":4.4,"mae":9.5,"coverage_p10_p90":80.1},"#,
+    r#"{"day":2,"hours":0,"mape":null,"mae":null,"coverage_p10_p90":null}],"origin":"nyiso"}"#
+);
 
 /// A running web service.
 pub struct Site {
@@ -96,6 +128,8 @@ impl Site {
             ("upstream/mix", MIX.to_owned()),
             ("archive/co2/24h", series(288, 300)),
             ("archive/co2/7d", series(672, 900)),
+            ("forecast/co2", forecast("average, production, direct")),
+            ("forecast/co2/skill", SKILL.to_owned()),
         ] {
             site.accept(topic, &payload);
         }
