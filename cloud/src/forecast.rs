@@ -89,14 +89,6 @@ pub fn channel() -> (Teller, mpsc::UnboundedReceiver<News>) {
     (Teller(tell), news)
 }
 
-/// How many load forecasts `store` holds.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn load_forecasts_known(store: Arc<dyn History>) -> anyhow::Result<usize> {
-    Ok(memory::Memory::new(store).loads()?.len())
-}
-
 /// The wall clock of New York.
 pub fn new_york(ts: Timestamp) -> NaiveDateTime {
     nyiso::eastern::wall_clock(ts).0

@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 use domain::Timestamp;
 use metrics_exporter_prometheus::PrometheusHandle;
 use nyiso::client::{Client, ClientConfig};
-use nyiso::{eastern, load_forecast, path};
+use nyiso::{eastern, path};
 use service::backoff::Backoff;
 use service::clock::{Clock, SystemClock};
 use service::history::{History, SledConfig, SledHistory};
@@ -20,7 +20,6 @@ use service::shutdown::Shutdown;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::cli::GRACE;
@@ -31,9 +30,6 @@ use crate::{backfill, co2, feeds, forecast, ports, pump, web};
 
 /// First and longest wait until a first start asks again for older days that it could not have.
 const BACKFILL_RETRY: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(900));
-
-/// With the load forecasts of two weeks in the store, older ones are not asked for again.
-const ENOUGH_LOAD_FORECASTS: usize = 14;
 
 /// Where live state is kept.
 ///
@@ -232,16 +228,6 @@ pub fn start_co2(
         token.cancelled().await;
         Ok(())
     });
-    if config.nyiso.feeds.load_forecast {
-        tasks.spawn(past_load_forecasts(
-            client(config)?,
-            days,
-            Arc::clone(&store),
-            Arc::clone(&clock),
-            forecast.clone(),
-            shutdown.token(),
-        ));
-    }
     tasks.spawn(forecast::run(
         forecast::ForecastConfig { root, factors, retention_days },
         news,
@@ -252,47 +238,6 @@ pub fn start_co2(
     ));
     let parts = co2::Parts { publisher, store, clock, forecast, ready: ready.clone() };
     tasks.spawn(co2::run(settings, events, older_rx, parts, shutdown.token()));
-    Ok(())
-}
-
-/// Brings the load forecasts of the last `days` days to a forecast that knows few: it learns from them how
-/// load and intensity go together. Ends with `shutdown`, since a task that ends takes its process along.
-async fn past_load_forecasts(
-    client: Client,
-    days: u32,
-    store: Arc<dyn History>,
-    clock: Arc<dyn Clock>,
-    forecast: forecast::Teller,
-    shutdown: CancellationToken,
-) -> anyhow::Result<()> {
-    let work = async {
-        let known = tokio::task::spawn_blocking(move || forecast::load_forecasts_known(store));
-        let known = known.await?.context("count the load forecasts")?;
-        if ENOUGH_LOAD_FORECASTS <= known {
-            return anyhow::Ok(());
-        }
-        let mut backoff = Backoff::new(BACKFILL_RETRY.0, BACKFILL_RETRY.1);
-        loop {
-            // Today's and tomorrow's come from the pump.
-            let to = eastern::day_of(clock.now());
-            let from = to - TimeDelta::days(i64::from(days));
-            let files = feeds::past_load_forecasts(&client, from, to).await;
-            if !files.is_empty() {
-                info!(files = files.len(), "older load forecasts read");
-                let files = files
-                    .into_iter()
-                    .filter_map(|(file, _)| file.known_from(load_forecast::posted_by(file.day)));
-                forecast.tell(forecast::News::PastLoads(files.collect()));
-                return Ok(());
-            }
-            tokio::time::sleep(backoff.next().unwrap_or(BACKFILL_RETRY.1)).await;
-        }
-    };
-    tokio::select! {
-        () = shutdown.cancelled() => return Ok(()),
-        outcome = work => outcome?,
-    }
-    shutdown.cancelled().await;
     Ok(())
 }
 
