@@ -12,6 +12,7 @@
 mod desk;
 mod issue;
 mod memory;
+pub mod past;
 mod skill;
 
 use std::ops::Range;

@@ -228,6 +228,23 @@ pub fn start_co2(
         token.cancelled().await;
         Ok(())
     });
+    if config.nyiso.feeds.load_forecast {
+        let past = forecast::past::run(
+            client(config)?,
+            Arc::clone(&store),
+            days,
+            Arc::clone(&clock),
+            Backoff::new(BACKFILL_RETRY.0, BACKFILL_RETRY.1),
+            forecast.clone(),
+            shutdown.token(),
+        );
+        let token = shutdown.token();
+        tasks.spawn(async move {
+            past.await?;
+            token.cancelled().await;
+            Ok(())
+        });
+    }
     tasks.spawn(forecast::run(
         forecast::ForecastConfig { root, factors, retention_days },
         news,

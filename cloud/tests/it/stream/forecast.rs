@@ -1,13 +1,23 @@
 //! Four days ahead: never a hole, from a first reading on to weeks of history, and how good it was.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use cloud::forecast::{News, channel, past};
+use cloud::origin::OriginLock;
+use cloud::replay::Standin;
 use domain::Timestamp;
 use domain::forecast::slots::SLOTS;
 use domain::wire::{CarbonForecast, LoadSeries, Mix, Origin, Skill, ZoneSeries};
 use domain::zone::LoadZone;
+use nyiso::client::{Client, ClientConfig};
+use service::backoff::Backoff;
+use service::clock::ManualClock;
+use service::history::{History, MemoryHistory};
 use testkit::{PATIENCE, Subscriber};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use super::rig::{NOON, Rig, at, mix, with_both_brokers};
 use crate::broker::{Bench, PUMP};
@@ -172,4 +182,47 @@ async fn what_was_published_is_held_against_what_came_across_restarts() {
     assert!(first.mae.is_some() && first.coverage_p10_p90.is_some());
     assert_eq!((skill.days, skill.horizons.len()), (30, 4));
     co2.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn load_forecasts_of_past_weeks_are_fetched_once() {
+    let clock = Arc::new(ManualClock::new(at(NOON)));
+    let standin = Standin::generated(2018, clock.clone());
+    standin.stop_clock_at(at(NOON));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}/public/csv/", listener.local_addr().unwrap());
+    let stop = CancellationToken::new();
+    let _serving = stop.clone().drop_guard();
+    tokio::spawn(standin.serve(listener, stop));
+    let fetch = async |store: Arc<dyn History>| {
+        let (teller, mut news) = channel();
+        let mut client = ClientConfig::new(&base).unwrap();
+        client.min_interval = Duration::ZERO;
+        let ended = past::run(
+            Client::new(client).unwrap(),
+            store,
+            6,
+            clock.clone(),
+            Backoff::new(Duration::from_millis(1), Duration::from_millis(5)),
+            teller,
+            CancellationToken::new(),
+        );
+        tokio::time::timeout(PATIENCE, ended).await.unwrap().unwrap();
+        let mut files = Vec::new();
+        while let Ok(News::PastLoads(past)) = news.try_recv() {
+            files.extend(past);
+        }
+        files
+    };
+    let store: Arc<dyn History> = Arc::new(MemoryHistory::default());
+    OriginLock::open(store.clone()).unwrap().check(Origin::Generated).unwrap();
+    let files = fetch(store).await;
+    // Today's and those of six days before, each known since the morning before its day.
+    assert_eq!(files.len(), 7);
+    for file in &files {
+        assert_eq!(file.known_from, file.first().start() - TimeDelta::minutes(15 * 60 + 30));
+    }
+    let live: Arc<dyn History> = Arc::new(MemoryHistory::default());
+    OriginLock::open(live.clone()).unwrap().check(Origin::Nyiso).unwrap();
+    assert!(fetch(live).await.is_empty(), "what is made up is not of a live store");
 }
