@@ -1,9 +1,14 @@
 //! New York's wall clock, for the eye and for the hour of the week. Nothing is decided in it.
 
-use chrono::{Datelike, TimeDelta, TimeZone, Timelike};
+use chrono::{Datelike, NaiveDateTime, TimeDelta, TimeZone, Timelike};
 use chrono_tz::America::New_York;
 use domain::Timestamp;
 use domain::profile::HourOfWeek;
+
+/// What New York's wall clock shows.
+pub fn local(ts: Timestamp) -> NaiveDateTime {
+    New_York.from_utc_datetime(&ts.naive_utc()).naive_local()
+}
 
 /// The hour of New York's week.
 pub fn hour_of_week(ts: Timestamp) -> HourOfWeek {

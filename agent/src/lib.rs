@@ -21,6 +21,7 @@ pub mod explain;
 pub mod grid;
 mod lock;
 pub mod moments;
+pub mod overrides;
 mod run;
 pub mod status;
 pub mod store;

@@ -12,6 +12,8 @@ use domain::wire::Origin;
 use serde::{Deserialize, Serialize};
 use service::history::{History, HistoryError, Retention, Series};
 
+use crate::overrides::Overrides;
+
 /// How far back the usual course of a week is learned from.
 pub const LEARNED: TimeDelta = TimeDelta::days(45);
 
@@ -25,6 +27,9 @@ const GENERATED: Series = Series::new("average-intensity-generated", READINGS);
 
 // Budgets look back a day; the rest is for the person who asks why.
 const SWITCHES: Series = Series::new("switches", Retention::days(400, 20_000));
+
+// One record, at the beginning of time: the newest overwrites it.
+const OVERRIDES: Series = Series::new("overrides", Retention::days(36_500, 1));
 
 fn readings_of(origin: Origin) -> &'static Series {
     match origin {
@@ -103,6 +108,26 @@ impl Store {
             log.record(switch);
         }
         Ok(log)
+    }
+
+    /// What the person at the charger wants for once. Nothing where nothing was ever asked for, or another
+    /// version wrote it.
+    ///
+    /// # Errors
+    /// When the history fails.
+    pub fn overrides(&self) -> Result<Overrides, HistoryError> {
+        let record = self.0.get(&OVERRIDES, DateTime::UNIX_EPOCH)?;
+        let read = |value: Vec<u8>| serde_json::from_slice(&value).ok();
+        Ok(record.and_then(read).unwrap_or_default())
+    }
+
+    /// Keeps them, in place of those before.
+    ///
+    /// # Errors
+    /// When the history fails.
+    pub fn keep_overrides(&self, overrides: &Overrides) -> Result<(), HistoryError> {
+        let text = serde_json::to_vec(overrides).expect("times always serialize");
+        self.0.put(&OVERRIDES, DateTime::UNIX_EPOCH, &text)
     }
 
     /// The durable point: what was kept before it survives a power cut. Blocks.
