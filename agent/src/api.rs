@@ -1,11 +1,14 @@
 //! The agent's ear: a Unix socket in the state directory, for the command line on the same machine. Nothing
 //! listens on the network.
 //!
-//! One line in, one line of JSON out: `status` gives a [`Status`], anything else `{"error": ...}`.
+//! One line in, one line of JSON out: `status` gives a [`Status`], `overrides` and a [`Request`] as JSON an
+//! [`Answer`]; anything else, and whatever fails, `{"error": ..., "refused": ...}`, where `refused` tells a
+//! request that makes no sense from trouble of the agent.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream as BlockingStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -15,12 +18,13 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::overrides::{Answer, Desk, DeskError, Request};
 use crate::status::Status;
 
 /// Name of the socket in the state directory.
 const SOCKET: &str = "agent.sock";
 
-/// A question is one word.
+/// A question is a word, or a request with a time or two.
 const LONGEST_QUESTION: u64 = 256;
 
 /// The longest that a caller may take.
@@ -63,6 +67,7 @@ impl Ear {
     pub async fn listen(
         self,
         status: watch::Receiver<Option<Status>>,
+        desk: Arc<Desk>,
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
         loop {
@@ -74,7 +79,7 @@ impl Ear {
             match accepted {
                 Ok((stream, _)) => {
                     let answered = tokio::select! {
-                        answered = timeout(PATIENCE, answer(stream, &status)) => answered,
+                        answered = timeout(PATIENCE, answer(stream, &status, &desk)) => answered,
                         () = shutdown.cancelled() => return Ok(()),
                     };
                     if !matches!(answered, Ok(Ok(()))) {
@@ -101,22 +106,48 @@ impl Drop for Ear {
 async fn answer(
     mut stream: UnixStream,
     status: &watch::Receiver<Option<Status>>,
+    desk: &Arc<Desk>,
 ) -> io::Result<()> {
     let (read, mut write) = stream.split();
     let mut question = String::new();
     tokio::io::BufReader::new(read.take(LONGEST_QUESTION)).read_line(&mut question).await?;
-    let mut line = match (question.trim(), status.borrow().as_ref()) {
-        ("status", Some(status)) => serde_json::to_string(status)?,
-        ("status", None) => error("the agent has just started and not decided anything yet"),
-        (other, _) => error(&format!("{other:?} is no question; \"status\" is")),
+    let mut line = match question.trim() {
+        "status" => match status.borrow().as_ref() {
+            Some(status) => serde_json::to_string(status)?,
+            None => error("the agent has just started and not decided anything yet", false),
+        },
+        "overrides" => serde_json::to_string(&desk.show())?,
+        request if request.starts_with('{') => match serde_json::from_str::<Request>(request) {
+            Ok(request) => take(request, Arc::clone(desk)).await?,
+            Err(trouble) => error(&format!("{request:?} is no request: {trouble}"), true),
+        },
+        other => error(&format!("{other:?} is no question; \"status\" is"), true),
     };
     line.push('\n');
     write.write_all(line.as_bytes()).await?;
     write.shutdown().await
 }
 
-fn error(text: &str) -> String {
-    serde_json::json!({ "error": text }).to_string()
+async fn take(request: Request, desk: Arc<Desk>) -> io::Result<String> {
+    // It waits for the disk.
+    let taken = tokio::task::spawn_blocking(move || desk.take(request)).await?;
+    Ok(match taken {
+        Ok(answer) => serde_json::to_string(&answer)?,
+        Err(trouble) => error(&trouble.to_string(), matches!(trouble, DeskError::Refused(_))),
+    })
+}
+
+fn error(text: &str, refused: bool) -> String {
+    serde_json::json!({ "error": text, "refused": refused }).to_string()
+}
+
+/// What the agent answers an override.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It holds.
+    Taken(Answer),
+    /// It makes no sense; the sentence says why.
+    Refused(String),
 }
 
 /// Asks the running agent for its status.
@@ -124,19 +155,49 @@ fn error(text: &str) -> String {
 /// # Errors
 /// When no agent runs there, or it does not answer; the text says what to do.
 pub fn ask(state_dir: &Path) -> anyhow::Result<Status> {
-    let path = socket_path(state_dir);
-    let stream = BlockingStream::connect(&path).with_context(|| {
-        format!("no agent answers at {}; start it with `ny-power-agent run`", path.display())
-    })?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    (&stream).write_all(b"status\n").context("the agent hung up")?;
-    let mut line = String::new();
-    BufReader::new(&stream).read_line(&mut line).context("the agent does not answer")?;
-    let answer: serde_json::Value =
-        serde_json::from_str(&line).context("the agent's answer is no JSON")?;
+    let answer = exchange(state_dir, "status")?;
     if let Some(error) = answer.get("error").and_then(|error| error.as_str()) {
         anyhow::bail!("{error}");
     }
     serde_json::from_value(answer).context("the agent's answer is of another version")
+}
+
+/// Hands an override to the running agent; `None` asks what holds.
+///
+/// # Errors
+/// When no agent runs there, it does not answer, or cannot keep it; the text says what to do.
+pub fn ask_override(state_dir: &Path, request: Option<&Request>) -> anyhow::Result<Outcome> {
+    let question = match request {
+        Some(request) => serde_json::to_string(request)?,
+        None => "overrides".to_owned(),
+    };
+    let answer = exchange(state_dir, &question)?;
+    if let Some(error) = answer.get("error").and_then(|error| error.as_str()) {
+        if answer["refused"] == true {
+            return Ok(Outcome::Refused(error.to_owned()));
+        }
+        anyhow::bail!("{error}");
+    }
+    let answer =
+        serde_json::from_value(answer).context("the agent's answer is of another version")?;
+    Ok(Outcome::Taken(answer))
+}
+
+fn exchange(state_dir: &Path, question: &str) -> anyhow::Result<serde_json::Value> {
+    let path = socket_path(state_dir);
+    let stream = BlockingStream::connect(&path).map_err(|error| {
+        let path = path.display();
+        let what = if error.kind() == io::ErrorKind::PermissionDenied {
+            format!("the agent at {path} belongs to another user; ask it with sudo")
+        } else {
+            format!("no agent answers at {path}; start it with `ny-power-agent run`")
+        };
+        anyhow::Error::new(error).context(what)
+    })?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    (&stream).write_all(format!("{question}\n").as_bytes()).context("the agent hung up")?;
+    let mut line = String::new();
+    BufReader::new(&stream).read_line(&mut line).context("the agent does not answer")?;
+    serde_json::from_str(&line).context("the agent's answer is no JSON")
 }

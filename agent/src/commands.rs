@@ -2,6 +2,7 @@
 
 mod ask;
 mod check_config;
+mod override_;
 pub mod plan;
 
 use std::path::{Path, PathBuf};
@@ -51,6 +52,8 @@ enum WithSettings {
         #[arg(long)]
         json: bool,
     },
+    /// Charge now, not tonight, away, another departure: for once, and it ends by itself.
+    Override(override_::OverrideArgs),
     /// Ask the running agent why it is (not) charging, and when that will change.
     Why {
         /// As JSON.
@@ -85,6 +88,9 @@ impl WithSettings {
             Self::Run => run(config),
             Self::CheckConfig => check_config::print(path, file, &config),
             Self::Status { json } => ask::status(file, &config, json),
+            Self::Override(wish) => {
+                return override_::run(wish, file, &config, SystemClock::new().now());
+            }
             Self::Why { json } => ask::why(file, &config, json),
         }?;
         Ok(ExitCode::SUCCESS)

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use service::history::HistoryError;
 use tokio::sync::watch;
 
+use crate::eastern::say;
 use crate::moments::Moments;
 use crate::store::Store;
 
@@ -60,6 +61,23 @@ impl Overrides {
         *self == Self::default()
     }
 
+    /// What holds at `now`, one sentence each, in Eastern time.
+    #[must_use]
+    pub fn words(&self, now: Timestamp) -> String {
+        let Self { charge_now_until, skip_until, away_until, depart_once } = self.at(now);
+        let told = [
+            ("Charging now until", charge_now_until),
+            ("No charging tonight, until", skip_until),
+            ("No charging while you are away, until", away_until),
+            ("The next departure, this once, is", depart_once),
+        ];
+        let said: Vec<String> = told
+            .into_iter()
+            .filter_map(|(what, at)| Some(format!("{what} {}.", say(at?, now))))
+            .collect();
+        if said.is_empty() { "No override; the plan goes on.".to_owned() } else { said.join(" ") }
+    }
+
     /// The next moment after `now` at which one of them ends.
     #[must_use]
     pub fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
@@ -101,6 +119,13 @@ impl Desk {
     /// What holds: ask it `at(now)`. It wakes whoever waits for a change.
     pub fn watch(&self) -> watch::Receiver<Overrides> {
         self.current.subscribe()
+    }
+
+    /// What holds, in words.
+    pub fn show(&self) -> Answer {
+        let now = self.moments.now().wall;
+        let overrides = self.current.borrow().at(now);
+        Answer { said: overrides.words(now), overrides }
     }
 
     /// Takes a request, and keeps what comes of it before it answers. Blocks for as long as the disk

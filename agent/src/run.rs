@@ -19,6 +19,7 @@ use crate::config::{ActuatorConfig, Config, OnExit};
 use crate::grid::Grid;
 use crate::lock::Lock;
 use crate::moments::Moments;
+use crate::overrides::Desk;
 use crate::store::Store;
 use crate::{control_loop, subscriber};
 
@@ -83,6 +84,9 @@ async fn run_with<A: Actuator>(
         }
     };
 
+    // No weekly departures yet: what needs one has an end of its own.
+    let desk = Arc::new(Desk::new(store.clone(), moments.clone(), Arc::new(|_| None)));
+
     let name = actuator.name();
     let exit = match config.on_exit {
         OnExit::Safe => Exit::To(config.control.safe),
@@ -132,7 +136,7 @@ async fn run_with<A: Actuator>(
             let mut tasks = JoinSet::new();
             tasks.spawn(subscriber::run(config.feed.mqtt(), events, shutdown.token()));
             tasks.spawn(control_loop::run(agent, config.tick, feed, status, shutdown.token()));
-            tasks.spawn(ear.listen(asked, shutdown.token()));
+            tasks.spawn(ear.listen(asked, desk, shutdown.token()));
             shutdown.join(tasks, GRACE).await
         }
         Err(error) => {

@@ -36,13 +36,18 @@ pub fn why(file: &File, config: &Config, as_json: bool) -> anyhow::Result<()> {
     })
 }
 
-/// Asks the agent of these settings; where they do not say where it lives, the system's as well.
+/// Asks the agent of these settings.
 fn ask(file: &File, config: &Config) -> anyhow::Result<Status> {
+    api::ask(home(file, config))
+}
+
+/// Where the agent of these settings lives; where they do not say where it lives, the system's as well.
+pub(super) fn home<'a>(file: &File, config: &'a Config) -> &'a Path {
     let service = Path::new(SERVICE_STATE_DIR);
     let ours = api::socket_path(&config.state_dir);
     let use_service =
         !file.names_state_dir() && !ours.exists() && api::socket_path(service).exists();
-    api::ask(if use_service { service } else { &config.state_dir })
+    if use_service { service } else { &config.state_dir }
 }
 
 /// To standard output; a reader that has had enough (`| head`) is no error.

@@ -8,6 +8,7 @@ mod clock;
 mod desk;
 mod feed;
 mod gpio;
+mod overrides;
 mod plan_command;
 mod process;
 mod program;
