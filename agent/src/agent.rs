@@ -9,17 +9,20 @@ use domain::control::{
     Settings, Side, SwitchLog, decide,
 };
 use domain::units::CarbonIntensity;
+use tokio::sync::watch;
 use tracing::{debug, error, info, warn};
 
 use crate::actuator::{Handle, MoveError, Seen, chain};
+use crate::charger::{Charger, ForecastRefused, Look};
 use crate::clock_trust::{Witnesses, trust};
 use crate::config::TrustPolicy;
 use crate::explain;
 use crate::grid::{Grid, Refused, Taken};
 use crate::moments::Moments;
+use crate::overrides::Overrides;
 use crate::status::{
-    ActuatorStatus, ClaimStatus, FeedStatus, HoldStatus, SignalStatus, Status, SwitchStatus,
-    to_the_second, week_hours,
+    ActuatorStatus, ChargeStatus, ClaimStatus, FeedStatus, HoldStatus, SignalStatus, Status,
+    SwitchStatus, to_the_second, week_hours,
 };
 use crate::subscriber::FeedEvent;
 
@@ -44,6 +47,8 @@ pub struct Agent {
     clock: ClockPolicy,
     started: Moment,
     grid: Grid,
+    charger: Charger,
+    overrides: watch::Receiver<Overrides>,
     actuator: Handle,
     actuator_name: String,
     feed: FeedStatus,
@@ -51,6 +56,7 @@ pub struct Agent {
     said: Option<Said>,
     trouble: Option<Trouble>,
     refusal: Option<Refused>,
+    forecast_refusal: Option<ForecastRefused>,
 }
 
 /// What is wrong with the actuator.
@@ -112,9 +118,9 @@ impl Agent {
         settings: Settings,
         moments: Moments,
         clock: ClockPolicy,
-        grid: Grid,
-        actuator: Handle,
-        actuator_name: String,
+        (grid, charger): (Grid, Charger),
+        overrides: watch::Receiver<Overrides>,
+        (actuator, actuator_name): (Handle, String),
         feed_url: String,
     ) -> Self {
         let feed = FeedStatus { url: feed_url, ..FeedStatus::default() };
@@ -125,13 +131,21 @@ impl Agent {
             clock,
             started,
             grid,
+            charger,
+            overrides,
             actuator,
             actuator_name,
             feed,
             said: None,
             trouble: None,
             refusal: None,
+            forecast_refusal: None,
         }
+    }
+
+    /// Tells of changes of what the user wants for once.
+    pub fn overrides(&self) -> watch::Receiver<Overrides> {
+        self.overrides.clone()
     }
 
     /// Takes in what the feed says. Gives whether it changes what is known.
@@ -183,6 +197,25 @@ impl Agent {
                 let trusted = self.trust(&now) == ClockTrust::Trusted;
                 self.grid.fill(&series, now, trusted) != 0
             }
+            FeedEvent::Forecast(forecast) => {
+                let trusted = self.trust(&now) == ClockTrust::Trusted;
+                let (origin, demo) = (self.grid.origin(), self.grid.accepts_demo());
+                let issued = forecast.issued;
+                match self.charger.take(*forecast, origin, demo, now.wall, trusted) {
+                    Ok(()) => {
+                        debug!(%issued, "forecast");
+                        true
+                    }
+                    Err(ForecastRefused::Older) => false,
+                    Err(refused) => {
+                        if self.forecast_refusal.as_ref() != Some(&refused) {
+                            warn!(%issued, "a forecast of the feed is not used: {refused}");
+                        }
+                        self.forecast_refusal = Some(refused);
+                        false
+                    }
+                }
+            }
             FeedEvent::Refused { topic, trouble } => {
                 self.feed.refused += 1;
                 if self.feed.refused.is_power_of_two() {
@@ -208,6 +241,7 @@ impl Agent {
         };
         let mut seen = seen;
         self.mend(seen.position);
+        self.look_at_the_charge(now, clock, &seen);
         let mut decision = self.decide(now, clock, &seen);
         if decision.position != seen.position {
             match self.actuator.move_to(decision.position, decision.claim().priority).await {
@@ -232,6 +266,20 @@ impl Agent {
         Ok(self.tell(now, clock, &decision, &seen))
     }
 
+    fn look_at_the_charge(&mut self, now: Moment, clock: ClockTrust, seen: &Seen) {
+        let usual = self.grid.usual();
+        let overrides = *self.overrides.borrow();
+        self.charger.look(&Look {
+            now,
+            trusted: clock == ClockTrust::Trusted,
+            position: seen.position,
+            switches: &seen.switches,
+            limits: &self.settings.limits,
+            usual: &usual,
+            overrides: &overrides,
+        });
+    }
+
     fn decide(&self, now: Moment, clock: ClockTrust, seen: &Seen) -> Decision {
         let usual = self.grid.usual();
         let facts = Facts {
@@ -241,6 +289,8 @@ impl Agent {
             position: seen.position,
             switches: &seen.switches,
             signal: self.grid.signal(now, &usual),
+            charge: self.charger.charge(),
+            wishes: self.charger.wishes(),
         };
         decide(&facts, &self.settings)
     }
@@ -326,6 +376,7 @@ impl Agent {
             claims: Vec::new(),
             hold: None,
             signal: self.signal(now, clock),
+            charge: ChargeStatus::of(&self.charger),
             feed: self.feed.clone(),
             switches: SwitchStatus::of(&no_moves, &self.settings, &now),
             actuator: ActuatorStatus {

@@ -1,6 +1,7 @@
 //! Settings: what the file says, and what it comes to. After loading nothing is a string that has a
 //! better type.
 
+mod charge;
 mod file;
 mod gpio;
 mod parse;
@@ -15,6 +16,7 @@ use domain::wire::Root;
 use service::mqtt::{BrokerUrl, ClientName, MqttConfig, OnRefusal, Password};
 use service::settings::{Mistakes, load};
 
+use crate::charger::ChargeConfig;
 pub use file::{ActuatorKind, File, OnExit, TrustPolicy};
 pub use gpio::{Bias, Contact, GpioConfig, LineSpec};
 
@@ -33,6 +35,8 @@ pub struct Config {
     pub feed: FeedConfig,
     /// How to decide.
     pub control: Settings,
+    /// The charge that is asked for, if one is described.
+    pub charge: Option<ChargeConfig>,
     /// How often it decides even when nothing happens.
     pub tick: Duration,
     /// What becomes of the contactor when the program ends.

@@ -29,6 +29,7 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let mut supervisor = Supervisor::of_this_process();
     let tick = supervisor.longest_tick(tick);
+    let mut overrides = agent.overrides();
     let mut feed_lives = true;
     let mut newest = None;
     loop {
@@ -49,6 +50,7 @@ pub async fn run(
                     return Ok(());
                 }
                 () = &mut tick => break,
+                Ok(()) = overrides.changed() => break,
                 event = feed.recv(), if feed_lives => match event {
                     Some(event) => if agent.hear(event) { break },
                     None => feed_lives = false,

@@ -7,6 +7,7 @@ use domain::control::{
     Awaited, Basis, Bounds, BoundsFrom, Claim, ClockTrust, Contactor, Decision, Hold, Limits, Live,
     NextChange, NoSignal, Reason, Side, Span,
 };
+use domain::plan::PlanBasis;
 use domain::units::CarbonIntensity;
 
 use crate::eastern::say;
@@ -61,6 +62,43 @@ pub fn because(claim: &Claim, now: Timestamp) -> String {
                 on_or_off(claim.wants),
                 say(*since, now)
             )
+        }
+        Reason::ChargeNow { until } => {
+            format!("you asked it to charge until {}", say(*until, now))
+        }
+        Reason::Skip { until } => {
+            format!("you asked it not to charge until {}", say(*until, now))
+        }
+        Reason::Departure { depart, .. } => format!(
+            "the car leaves at {} and there is just time enough to be ready",
+            say(*depart, now)
+        ),
+        Reason::Planned { depart, basis, .. } => format!(
+            "{} before the car leaves at {}",
+            match basis {
+                PlanBasis::Forecast | PlanBasis::Mixed => {
+                    "by the forecast this is among the cleanest hours"
+                }
+                PlanBasis::History => {
+                    "by this agent's own history this is usually among the cleanest hours"
+                }
+                PlanBasis::Deadline => "no forecast is known and these are the last hours",
+            },
+            say(*depart, now)
+        ),
+        Reason::Waits { depart, basis, .. } => format!(
+            "{} before the car leaves at {}",
+            match basis {
+                PlanBasis::Forecast | PlanBasis::Mixed => "by the forecast cleaner hours come",
+                PlanBasis::History => {
+                    "by this agent's own history cleaner hours usually come"
+                }
+                PlanBasis::Deadline => "no forecast is known and there is time",
+            },
+            say(*depart, now)
+        ),
+        Reason::Charged { depart } => {
+            format!("the car has what it needs to leave at {}", say(*depart, now))
         }
         Reason::ModeNow => "the mode is \"now\"".to_owned(),
         Reason::ModeOff => "the mode is \"off\"".to_owned(),
@@ -205,6 +243,14 @@ fn next(decision: &Decision, now: Timestamp) -> String {
     match decision.next {
         NextChange::At(at) if decision.hold.is_some() => {
             format!("it {turns} at {} unless that changes before", say(at, now))
+        }
+        NextChange::At(at)
+            if matches!(
+                claim.reason,
+                Reason::Planned { .. } | Reason::Waits { .. } | Reason::Departure { .. }
+            ) =>
+        {
+            format!("it {turns} at {}", say(at, now))
         }
         NextChange::At(at) => format!("it decides anew at {}", say(at, now)),
         NextChange::Likely(at) => format!("{with_the_grid}, likely around {}", say(at, now)),

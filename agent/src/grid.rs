@@ -130,6 +130,11 @@ impl Grid {
         self.origin
     }
 
+    /// Whether recorded and generated data may move the contactor.
+    pub fn accepts_demo(&self) -> bool {
+        self.accept_demo
+    }
+
     /// The newest reading.
     pub fn newest(&self) -> Option<&Newest> {
         self.newest.as_ref()

@@ -12,6 +12,7 @@
 pub mod actuator;
 pub mod agent;
 mod api;
+pub mod charger;
 pub mod clock_trust;
 pub mod commands;
 pub mod config;

@@ -14,6 +14,7 @@ use tracing::{info, warn};
 use crate::actuator::{Actuator, Command, Exit, Gpio, Ownership, Simulated, own};
 use crate::agent::{Agent, ClockPolicy, stale_after};
 use crate::api::Ear;
+use crate::charger::{Charger, NEW_YORK};
 use crate::clock_trust::{built, is_forgetful_board, kernel_is_synchronized};
 use crate::config::{ActuatorConfig, Config, OnExit};
 use crate::grid::Grid;
@@ -84,8 +85,12 @@ async fn run_with<A: Actuator>(
         }
     };
 
-    // No weekly departures yet: what needs one has an end of its own.
-    let desk = Arc::new(Desk::new(store.clone(), moments.clone(), Arc::new(|_| None)));
+    let schedule = config.charge.as_ref().map(|charge| charge.schedule).unwrap_or_default();
+    let desk = Arc::new(Desk::new(
+        store.clone(),
+        moments.clone(),
+        Arc::new(move |now| schedule.next_after(now, NEW_YORK)),
+    ));
 
     let name = actuator.name();
     let exit = match config.on_exit {
@@ -105,6 +110,7 @@ async fn run_with<A: Actuator>(
     );
     let owner = tokio::spawn(owner);
 
+    let charger = Charger::new(config.charge.clone(), store.clone());
     let grid = Grid::new(
         store,
         config.control.threshold,
@@ -127,7 +133,15 @@ async fn run_with<A: Actuator>(
         env!("CARGO_PKG_VERSION")
     );
     let url = config.feed.url.to_string();
-    let agent = Agent::new(config.control, moments, clock, grid, handle, name, url);
+    let agent = Agent::new(
+        config.control,
+        moments,
+        clock,
+        (grid, charger),
+        desk.watch(),
+        (handle, name),
+        url,
+    );
 
     let outcome = match Ear::open(&config.state_dir) {
         Ok(ear) => {

@@ -7,6 +7,7 @@ use domain::Timestamp;
 use domain::control::{BoundsFrom, Contactor, Decision, Settings, SwitchLog};
 use serde::{Deserialize, Serialize};
 
+use crate::charger::Charger;
 use crate::eastern::say;
 use crate::explain;
 use crate::store::cause_word;
@@ -37,6 +38,9 @@ pub struct Status {
     pub hold: Option<HoldStatus>,
     /// What is known about the grid.
     pub signal: SignalStatus,
+    /// The charge that is asked for, if one is.
+    #[serde(default)]
+    pub charge: Option<ChargeStatus>,
     /// The stream.
     pub feed: FeedStatus,
     /// The contactor's moves.
@@ -90,6 +94,56 @@ pub struct SignalStatus {
     pub week_hours: Option<f64>,
     /// Hours of history behind what is usual.
     pub history_hours: f64,
+}
+
+/// The charge.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChargeStatus {
+    /// When the car must be ready.
+    pub depart: Timestamp,
+    /// What it needs, kWh.
+    pub need_kwh: f64,
+    /// What it still needs, kWh, by the time charged.
+    pub left_kwh: f64,
+    /// What the plan rests on: `forecast`, `history`, `deadline` or `mixed`.
+    pub basis: String,
+    /// When it will charge.
+    pub runs: Vec<RunStatus>,
+    /// Mean intensity of the planned hours, g/kWh.
+    pub mean_g_per_kwh: Option<f64>,
+    /// When the forecast was made.
+    pub forecast_issued: Option<Timestamp>,
+}
+
+/// A run of the switch.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunStatus {
+    /// First instant.
+    pub start: Timestamp,
+    /// First instant after it.
+    pub end: Timestamp,
+}
+
+impl ChargeStatus {
+    /// The charge of a charger, where one is asked for.
+    pub fn of(charger: &Charger) -> Option<Self> {
+        let (config, charge) = (charger.config()?, charger.charge()?);
+        let hours = charge.left.num_milliseconds() as f64 / 3.6e6;
+        let rounded = |ts: Timestamp| ts.round_subsecs(0);
+        Some(Self {
+            depart: charge.depart,
+            need_kwh: config.need_kwh,
+            left_kwh: (hours * config.power_kw * 1000.0).round() / 1000.0,
+            basis: charge.basis.as_str().to_owned(),
+            runs: charge
+                .runs
+                .iter()
+                .map(|(start, end)| RunStatus { start: rounded(*start), end: rounded(*end) })
+                .collect(),
+            mean_g_per_kwh: charger.plan().and_then(|(plan, _)| plan.mean()),
+            forecast_issued: charger.forecast().map(|forecast| forecast.issued),
+        })
+    }
 }
 
 /// The stream.

@@ -8,10 +8,11 @@ use chrono::{DateTime, TimeDelta};
 use domain::Timestamp;
 use domain::control::{BootId, Cause, Contactor, Moment, Priority, Switch, SwitchLog};
 use domain::series::Sample;
-use domain::wire::Origin;
+use domain::wire::{CarbonForecast, Origin};
 use serde::{Deserialize, Serialize};
 use service::history::{History, HistoryError, Retention, Series};
 
+use crate::charger::Progress;
 use crate::overrides::Overrides;
 
 /// How far back the usual course of a week is learned from.
@@ -30,6 +31,10 @@ const SWITCHES: Series = Series::new("switches", Retention::days(400, 20_000));
 
 // One record, at the beginning of time: the newest overwrites it.
 const OVERRIDES: Series = Series::new("overrides", Retention::days(36_500, 1));
+
+// One record each: the newest.
+const FORECAST: Series = Series::new("forecast", Retention::days(36_500, 1));
+const PROGRESS: Series = Series::new("charge-progress", Retention::days(36_500, 1));
 
 fn readings_of(origin: Origin) -> &'static Series {
     match origin {
@@ -128,6 +133,35 @@ impl Store {
     pub fn keep_overrides(&self, overrides: &Overrides) -> Result<(), HistoryError> {
         let text = serde_json::to_vec(overrides).expect("times always serialize");
         self.0.put(&OVERRIDES, DateTime::UNIX_EPOCH, &text)
+    }
+
+    /// Keeps a forecast, in place of the one before.
+    ///
+    /// # Errors
+    /// When the history fails.
+    pub fn keep_forecast(&self, forecast: &CarbonForecast) -> Result<(), HistoryError> {
+        self.0.put(&FORECAST, DateTime::UNIX_EPOCH, &forecast.to_json())
+    }
+
+    /// The forecast that was kept, if it can be read.
+    pub fn forecast(&self) -> Option<CarbonForecast> {
+        let record = self.0.last(&FORECAST).ok().flatten()?;
+        CarbonForecast::from_json(&record.value).ok()
+    }
+
+    /// Keeps what was charged so far.
+    ///
+    /// # Errors
+    /// When the history fails.
+    pub fn keep_progress(&self, progress: &Progress) -> Result<(), HistoryError> {
+        let text = serde_json::to_vec(progress).expect("numbers always serialize");
+        self.0.put(&PROGRESS, DateTime::UNIX_EPOCH, &text)
+    }
+
+    /// What was charged so far, if it can be read.
+    pub fn progress(&self) -> Option<Progress> {
+        let record = self.0.last(&PROGRESS).ok().flatten()?;
+        serde_json::from_slice(&record.value).ok()
     }
 
     /// The durable point: what was kept before it survives a power cut. Blocks.

@@ -1,6 +1,6 @@
 //! The feed: from messages to readings that can be believed to be what they say.
 
-use domain::wire::{CarbonNow, CarbonSeries, Root, Topic, WireError};
+use domain::wire::{CarbonForecast, CarbonNow, CarbonSeries, Root, Signal, Topic, WireError};
 use service::mqtt::{Event, Message, MqttConfig, connect};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +24,8 @@ pub enum FeedEvent {
     },
     /// The intensity of the last days.
     Series(CarbonSeries),
+    /// The intensity of the next days.
+    Forecast(Box<CarbonForecast>),
     /// A message that was not what its topic promises.
     Refused {
         /// Its topic.
@@ -34,7 +36,8 @@ pub enum FeedEvent {
 }
 
 /// Topics that the agent listens to.
-const TOPICS: [Topic; 3] = [Topic::CarbonNow, Topic::Carbon7d, Topic::Carbon24h];
+const TOPICS: [Topic; 4] =
+    [Topic::CarbonNow, Topic::Carbon7d, Topic::Carbon24h, Topic::Forecast(Signal::Production)];
 
 /// Listens to the feed until `shutdown`, and passes on what it says.
 ///
@@ -85,6 +88,8 @@ fn read(root: &Root, message: &Message) -> Option<Result<FeedEvent, WireError>> 
         Topic::Carbon24h | Topic::Carbon7d => {
             CarbonSeries::from_json(&message.payload).map(FeedEvent::Series)
         }
+        Topic::Forecast(Signal::Production) => CarbonForecast::from_json(&message.payload)
+            .map(|forecast| FeedEvent::Forecast(Box::new(forecast))),
         _ => return None,
     })
 }

@@ -19,6 +19,9 @@
 //!  safety     starting         the position found                     data or clock unknown, grace not over
 //!  manual     by hand          the position of the hand               `manual_hold` since the hand
 //!             mode now, off    closed, open                           that mode
+//!             charge now, skip   closed, open                           until its end
+//!  departure  latest start       closed                                 need not met, and no time left to wait
+//!  plan       planned hours      closed in them, open between           mode clean, and a departure
 //!  threshold  live reading     closed below `close_below`,            live not older than `stale_after`
 //!             else usual hour  open above `open_above`, else stays    history knows the hour
 //!  default    safe position    closed, unless configured otherwise    always
@@ -28,6 +31,7 @@
 //! [`decide`] is pure: each cycle the caller brings the facts anew, so a lost message or a restart heals
 //! by itself.
 
+mod charge;
 mod claim;
 mod guard;
 mod moment;
@@ -38,6 +42,7 @@ mod threshold;
 
 use std::time::Duration;
 
+pub use charge::{Charge, Wishes};
 pub use claim::{Awaited, Claim, Claims, Priority, Reason};
 pub use guard::{Hold, Limits, Span, Urgency};
 pub use moment::{BootId, Moment};
@@ -47,11 +52,14 @@ pub use switches::{Cause, Contactor, Switch, SwitchLog};
 pub use threshold::{Bounds, BoundsFrom, FEWEST_HOURS, Side, Threshold};
 
 use crate::Timestamp;
+use crate::plan::PlanBasis;
 use crate::units::CarbonIntensity;
 
 /// What the user wants of the agent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
+    /// Charge in the cleanest hours before the departure, and be ready for it.
+    Clean,
     /// Charge while the grid is clean.
     #[default]
     Threshold,
@@ -59,17 +67,18 @@ pub enum Mode {
     Now,
     /// Do not charge.
     Off,
-    /// Decide as `Threshold` does and say so, but move nothing.
+    /// Decide as `Clean` does where a charge is asked for, else as `Threshold`, and say so, but move nothing.
     Observe,
 }
 
 impl Mode {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Threshold, Self::Now, Self::Off, Self::Observe];
+    pub const ALL: [Self; 5] = [Self::Clean, Self::Threshold, Self::Now, Self::Off, Self::Observe];
 
     /// Its word in the configuration.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Clean => "clean",
             Self::Threshold => "threshold",
             Self::Now => "now",
             Self::Off => "off",
@@ -112,6 +121,8 @@ pub struct Settings {
     pub start_grace: Duration,
     /// How long a position that somebody chose by hand is respected.
     pub manual_hold: Duration,
+    /// How long before the last moment a charge begins that a departure forces.
+    pub slack: Duration,
     /// The position that holds when nothing is known.
     pub safe: Contactor,
 }
@@ -126,6 +137,7 @@ impl Default for Settings {
             stale_after: Duration::from_secs(30 * 60),
             start_grace: Duration::from_secs(120),
             manual_hold: Duration::from_secs(2 * 3600),
+            slack: Duration::from_secs(15 * 60),
             safe: Contactor::Closed,
         }
     }
@@ -146,6 +158,10 @@ pub struct Facts<'a> {
     pub switches: &'a SwitchLog,
     /// What is known about the grid.
     pub signal: Signal<'a>,
+    /// The charge that is asked for, if one is.
+    pub charge: Option<Charge<'a>>,
+    /// What the user wants for once.
+    pub wishes: Wishes,
 }
 
 /// When the position will change, as far as can be told.
@@ -190,8 +206,11 @@ pub fn decide(facts: &Facts<'_>, settings: &Settings) -> Decision {
         default_claim(settings, grid.err()),
         [
             starting(facts, settings, &grid),
+            charge::wish(facts),
             by_hand(facts, settings),
             mode(settings),
+            charge::departure(facts, settings),
+            charge::plan(facts, settings),
             threshold(facts, settings, grid.ok()),
         ]
         .into_iter()
@@ -220,10 +239,14 @@ type Grid = Result<(CarbonIntensity, Basis, Bounds), NoSignal>;
 /// Until clock and data are there, a start keeps what it found: a service that restarts must not flip the
 /// relay twice. A mode that needs neither does not wait.
 fn starting(facts: &Facts<'_>, settings: &Settings, grid: &Grid) -> Option<Claim> {
-    if !matches!(settings.mode, Mode::Threshold | Mode::Observe) {
-        return None;
-    }
     let awaited = match grid {
+        Err(NoSignal::Clock(_)) if charge::is_planned(settings, facts) => Awaited::Clock,
+        // A plan by forecast or history needs no reading.
+        _ if charge::is_planned(settings, facts) => match facts.charge {
+            Some(charge) if charge.basis == PlanBasis::Deadline => Awaited::Data,
+            Some(_) | None => return None,
+        },
+        _ if !matches!(settings.mode, Mode::Threshold | Mode::Observe) => return None,
         Ok((_, Basis::Live(_), _)) => return None,
         Err(NoSignal::Clock(_)) => Awaited::Clock,
         Ok((_, Basis::Usual { .. }, _)) | Err(_) => Awaited::Data,
@@ -259,7 +282,7 @@ fn mode(settings: &Settings) -> Option<Claim> {
     let (wants, reason) = match settings.mode {
         Mode::Now => (Contactor::Closed, Reason::ModeNow),
         Mode::Off => (Contactor::Open, Reason::ModeOff),
-        Mode::Threshold | Mode::Observe => return None,
+        Mode::Clean | Mode::Threshold | Mode::Observe => return None,
     };
     Some(Claim { priority: Priority::Manual, wants, reason })
 }
@@ -269,7 +292,9 @@ fn threshold(
     settings: &Settings,
     grid: Option<(CarbonIntensity, Basis, Bounds)>,
 ) -> Option<Claim> {
-    if !matches!(settings.mode, Mode::Threshold | Mode::Observe) {
+    if !matches!(settings.mode, Mode::Threshold | Mode::Observe)
+        || charge::is_planned(settings, facts)
+    {
         return None;
     }
     let (intensity, basis, bounds) = grid?;
@@ -292,6 +317,11 @@ fn default_claim(settings: &Settings, no_signal: Option<NoSignal>) -> Claim {
 fn next_change(facts: &Facts<'_>, claim: &Claim) -> NextChange {
     match claim.reason {
         Reason::Starting { until, .. } | Reason::ByHand { until, .. } => NextChange::At(until),
+        Reason::ChargeNow { until } | Reason::Skip { until } => NextChange::At(until),
+        Reason::Planned { until, .. } => NextChange::At(until),
+        Reason::Waits { start, .. } => NextChange::At(start),
+        Reason::Charged { depart } => NextChange::At(depart),
+        Reason::Departure { done, .. } => NextChange::At(done),
         Reason::ModeNow | Reason::ModeOff | Reason::Safe => NextChange::ByUser,
         Reason::NoSignal(_) => NextChange::WithData,
         Reason::Grid { bounds, .. } => {

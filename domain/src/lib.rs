@@ -22,6 +22,7 @@ pub mod marginal;
 pub mod night;
 pub mod plan;
 pub mod profile;
+pub mod schedule;
 pub mod series;
 pub mod stream;
 pub mod units;

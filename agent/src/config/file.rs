@@ -6,6 +6,7 @@ use domain::control::{Settings, Threshold};
 use domain::wire::DEFAULT_ROOT;
 use serde::{Deserialize, Serialize};
 
+use super::charge::{ChargeSection, ScheduleSection};
 use super::{ActuatorConfig, Bias, Config, Contact, LineSpec};
 
 /// The file as written. `agent.example.toml` explains every key.
@@ -15,6 +16,8 @@ pub struct File {
     pub(super) state_dir: Option<PathBuf>,
     pub(super) feed: Feed,
     pub(super) control: Control,
+    pub(super) charge: ChargeSection,
+    pub(super) schedule: ScheduleSection,
     pub(super) clock: ClockSection,
     pub(super) actuator: Actuator,
 }
@@ -142,6 +145,7 @@ pub enum OnExit {
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum ModeWord {
+    Clean,
     #[default]
     Threshold,
     Now,

@@ -24,15 +24,15 @@ impl service::settings::Settings for File {
 
 /// Gathers mistakes, so that one does not hide the next.
 #[derive(Default)]
-struct Check(Vec<Mistake>);
+pub(super) struct Check(Vec<Mistake>);
 
 impl Check {
-    fn say(&mut self, key: &str, text: impl Into<String>) {
+    pub(super) fn say(&mut self, key: &str, text: impl Into<String>) {
         self.0.push(Mistake::new(key, text));
     }
 
     /// `value` if it lies in `least..=most`; else says so.
-    fn range<T: PartialOrd + std::fmt::Display + Copy>(
+    pub(super) fn range<T: PartialOrd + std::fmt::Display + Copy>(
         &mut self,
         key: &str,
         value: T,
@@ -77,6 +77,10 @@ impl File {
         let control = self.control(&mut check);
         let tick_secs = check.range("control.tick_secs", self.control.tick_secs, (1, 300));
         let actuator = self.actuator(&mut check, state_dir.as_deref());
+        // Two instances on one machine have two state directories: that, and the machine, make a device.
+        let device = state_dir.as_deref().map(device_id).unwrap_or_default();
+        let must = matches!(self.control.mode, ModeWord::Clean);
+        let charge = self.charge.parse(&self.schedule, must, device, &mut check);
         match (state_dir, feed, control, tick_secs, actuator) {
             (Some(state_dir), Some(feed), Some(control), Some(tick_secs), Some(actuator))
                 if check.0.is_empty() =>
@@ -86,6 +90,7 @@ impl File {
                     state_dir,
                     feed,
                     control,
+                    charge,
                     tick: Duration::from_secs(tick_secs),
                     on_exit: self.control.on_exit,
                     clock_trust: self.clock.trust,
@@ -158,9 +163,11 @@ impl File {
         // NYISO's newest stamp is normally 10 to 15 minutes old: less would never be fresh.
         let stale_after =
             check.range("feed.stale_after_mins", self.feed.stale_after_mins, (15, 24 * 60));
+        let slack_mins = check.range("charge.slack_mins", self.charge.slack_mins, (5, 12 * 60));
         let threshold = control.threshold.parse(check);
         Some(Settings {
             mode: match control.mode {
+                ModeWord::Clean => Mode::Clean,
                 ModeWord::Threshold => Mode::Threshold,
                 ModeWord::Now => Mode::Now,
                 ModeWord::Off => Mode::Off,
@@ -176,6 +183,7 @@ impl File {
             stale_after: Duration::from_secs(stale_after? * 60),
             start_grace: Duration::from_secs(start_grace?),
             manual_hold: Duration::from_secs(manual_hold? * 60),
+            slack: Duration::from_secs(slack_mins? * 60),
             safe: match control.safe_position {
                 PositionWord::Open => Contactor::Open,
                 PositionWord::Closed => Contactor::Closed,
@@ -312,4 +320,10 @@ pub(super) fn usual_state_dir(
         .map(PathBuf::from)
         .or_else(|| Some(PathBuf::from(given("HOME")?).join(".local/state")))?;
     Some(state.join(NAME))
+}
+
+/// What tells this device from every other, the same over restarts: the machine and the state directory.
+fn device_id(state_dir: &Path) -> String {
+    let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
+    format!("{}{}", machine.trim(), state_dir.display())
 }

@@ -100,7 +100,7 @@ fn every_mistake_is_reported_with_key_value_and_what_is_expected() {
             "feeed: no such setting; did you mean feed?",
             "feed.url: ",
             "feed.stale_after_mins: 5 is not within 15 to 1440",
-            "control.mode: unknown variant `sometimes`, expected one of `threshold`, `now`, `off`, `observe`",
+            "control.mode: unknown variant `sometimes`, expected one of `clean`, `threshold`, `now`, `off`, `observe`",
             "control.min_on_secs: invalid value: integer `-1`",
             "control.tick_secs: 0 is not within 1 to 300",
             "control.threshold.open_above: 40 is below close_below, 60",

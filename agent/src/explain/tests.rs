@@ -1,5 +1,5 @@
 use domain::control::{
-    BootId, Cause, Facts, Mode, Moment, Settings, Signal, Switch, SwitchLog, decide,
+    BootId, Cause, Charge, Facts, Mode, Moment, Settings, Signal, Switch, SwitchLog, Wishes, decide,
 };
 
 use super::*;
@@ -21,6 +21,8 @@ struct Case {
     started_ago: u64,
     /// Moves, minutes ago.
     moves: Vec<(u64, Contactor, Cause)>,
+    charge: Option<Charge<'static>>,
+    wishes: Wishes,
 }
 
 const AUTOMATIC: Cause = Cause::Claim(domain::control::Priority::Threshold);
@@ -35,6 +37,8 @@ fn case(position: Contactor, grams: f64) -> Case {
         clock: ClockTrust::Trusted,
         started_ago: 10_000,
         moves: Vec::new(),
+        charge: None,
+        wishes: Wishes::default(),
     }
 }
 
@@ -66,6 +70,8 @@ fn check(case: &Case, expected: &str) {
         position: case.position,
         switches: &switches,
         signal: Signal { live, bounds, usual: &case.usual },
+        charge: case.charge,
+        wishes: case.wishes,
     };
     let decision = decide(&facts, &case.settings);
     assert_eq!(sentence(&decision, &case.settings.limits, facts.at.wall), expected);

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use agent::actuator::{Actuator, ActuatorError, Exit, Handle, Ownership, own};
 use agent::agent::{Agent, ClockPolicy, stale_after};
+use agent::charger::{ChargeConfig, Charger};
 use agent::config::TrustPolicy;
 use agent::grid::Grid;
 use agent::moments::Moments;
+use agent::overrides::Overrides;
 use agent::status::Status;
 use agent::store::Store;
 use agent::subscriber::FeedEvent;
@@ -18,6 +20,7 @@ use domain::units::CarbonIntensity;
 use domain::wire::{CarbonNow, CarbonSeries, GRAMS_PER_KWH, Origin};
 use service::clock::{Clock, ManualClock};
 use service::history::{History, MemoryHistory};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub const MINUTE: u64 = 60;
@@ -84,6 +87,8 @@ pub struct Desk {
     pub policy: TrustPolicy,
     pub boot: BootId,
     pub record_is_doubtful: bool,
+    pub charge: Option<ChargeConfig>,
+    pub overrides: watch::Sender<Overrides>,
     relay: Relay,
     history: Arc<dyn History>,
 }
@@ -124,6 +129,8 @@ impl Desk {
             policy: TrustPolicy::Always,
             boot: BootId(1),
             record_is_doubtful: false,
+            charge: None,
+            overrides: watch::Sender::default(),
             relay: Relay(Arc::new(Mutex::new(bench))),
             history,
         }
@@ -181,7 +188,9 @@ impl Desk {
             synchronized: || Some(false),
         };
         let (name, url) = ("relay on the desk".to_owned(), "mqtt://feed".to_owned());
-        Agent::new(self.settings, moments, clock, grid, handle, name, url)
+        let charger = Charger::new(self.charge.clone(), self.store());
+        let overrides = self.overrides.subscribe();
+        Agent::new(self.settings, moments, clock, (grid, charger), overrides, (handle, name), url)
     }
 }
 

@@ -3,15 +3,20 @@
 
 use super::{Basis, Bounds, Contactor, NoSignal, Side, Urgency};
 use crate::Timestamp;
+use crate::plan::PlanBasis;
 use crate::units::CarbonIntensity;
 
-/// Rank of a claim, lowest first. A departure guarantee and a plan rank between threshold and manual.
+/// Rank of a claim, lowest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
     /// What holds when nobody else claims: the safe position.
     Default,
     /// The grid is clean, or it is not.
     Threshold,
+    /// The plan has chosen these hours, or others.
+    Plan,
+    /// The car must be ready, and there is no time left to wait.
+    Departure,
     /// A person said so.
     Manual,
     /// Moving would be unsafe, or is not known to be safe.
@@ -20,13 +25,16 @@ pub enum Priority {
 
 impl Priority {
     /// All of them, highest first.
-    pub const ALL: [Self; 4] = [Self::Safety, Self::Manual, Self::Threshold, Self::Default];
+    pub const ALL: [Self; 6] =
+        [Self::Safety, Self::Manual, Self::Departure, Self::Plan, Self::Threshold, Self::Default];
 
     /// Its word in status and log.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Safety => "safety",
             Self::Manual => "manual",
+            Self::Departure => "departure",
+            Self::Plan => "plan",
             Self::Threshold => "threshold",
             Self::Default => "default",
         }
@@ -40,7 +48,7 @@ impl Priority {
     /// Which holds on the contactor a claim of this rank is bound by.
     pub fn urgency(self) -> Urgency {
         match self {
-            Self::Default | Self::Threshold => Urgency::Automatic,
+            Self::Default | Self::Threshold | Self::Plan | Self::Departure => Urgency::Automatic,
             Self::Manual | Self::Safety => Urgency::Insistent,
         }
     }
@@ -71,6 +79,46 @@ pub enum Reason {
         since: Timestamp,
         /// How long it is respected.
         until: Timestamp,
+    },
+    /// The user asked to charge.
+    ChargeNow {
+        /// How long.
+        until: Timestamp,
+    },
+    /// The user asked not to charge.
+    Skip {
+        /// How long.
+        until: Timestamp,
+    },
+    /// The car must be ready, and there is no time left to wait.
+    Departure {
+        /// When it leaves.
+        depart: Timestamp,
+        /// When it will have what it needs.
+        done: Timestamp,
+    },
+    /// The plan has chosen this hour.
+    Planned {
+        /// When this run ends.
+        until: Timestamp,
+        /// When the car leaves.
+        depart: Timestamp,
+        /// What the plan rests on.
+        basis: PlanBasis,
+    },
+    /// The plan has chosen a later hour.
+    Waits {
+        /// When charging begins.
+        start: Timestamp,
+        /// When the car leaves.
+        depart: Timestamp,
+        /// What the plan rests on.
+        basis: PlanBasis,
+    },
+    /// The car has what it needs.
+    Charged {
+        /// When it leaves.
+        depart: Timestamp,
     },
     /// Mode `now`: charge.
     ModeNow,

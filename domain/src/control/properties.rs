@@ -135,6 +135,8 @@ impl World {
             position: self.position,
             switches: &self.switches,
             signal: Signal { live, bounds, usual: &usual },
+            charge: None,
+            wishes: Wishes::default(),
         };
         let decision = decide(&facts, &self.settings);
         if decision.position != self.position {

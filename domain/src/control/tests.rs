@@ -3,6 +3,7 @@
 use super::*;
 use crate::units::CarbonIntensity;
 use Contactor::{Closed, Open};
+use chrono::TimeDelta;
 
 const MINUTE: u64 = 60;
 
@@ -21,6 +22,8 @@ struct Desk {
     reading: Option<(Timestamp, f64)>,
     bounds: bool,
     usual: fn(Timestamp) -> Option<CarbonIntensity>,
+    charge: Option<(TimeDelta, Timestamp, Vec<(Timestamp, Timestamp)>)>,
+    wishes: Wishes,
 }
 
 /// Tuesday 2026-03-10, 08:00 EDT.
@@ -54,7 +57,18 @@ impl Desk {
             reading: None,
             bounds: true,
             usual: nothing_usual,
+            charge: None,
+            wishes: Wishes::default(),
         }
+    }
+
+    /// Mode clean, `hours` to charge, the car leaves in 12 h, and the plan is the hours 3 to 5 from now.
+    fn planned(position: Contactor, hours: i64) -> Self {
+        let mut desk = Self::new(position);
+        desk.settings.mode = Mode::Clean;
+        let at = |hour| desk.at.wall + TimeDelta::hours(hour);
+        desk.charge = Some((TimeDelta::hours(hours), at(12), vec![(at(3), at(5))]));
+        desk
     }
 
     fn read(&mut self, value: f64) -> &mut Self {
@@ -90,6 +104,13 @@ impl Desk {
             position: self.position,
             switches: &self.switches,
             signal,
+            charge: self.charge.as_ref().map(|(left, depart, runs)| Charge {
+                left: *left,
+                depart: *depart,
+                runs,
+                basis: PlanBasis::Forecast,
+            }),
+            wishes: self.wishes,
         };
         decide(&facts, &self.settings)
     }
@@ -343,7 +364,7 @@ fn clock_jump_neither_shortens_nor_stretches_a_minimum_time() {
     for jump_h in [-3, 24] {
         let mut desk = Desk::new(Open);
         desk.read(100.0).obey();
-        desk.wait(MINUTE).at.wall += chrono::TimeDelta::hours(jump_h);
+        desk.wait(MINUTE).at.wall += TimeDelta::hours(jump_h);
         desk.read(400.0).check(Closed, Priority::Threshold);
         desk.wait(9 * MINUTE).read(400.0).check(Open, Priority::Threshold);
     }
@@ -387,4 +408,82 @@ fn words_of_modes_and_priorities_are_read_back() {
         assert_eq!(Priority::from_word(priority.as_str()), Some(priority));
     }
     assert!(Priority::ALL.is_sorted_by(|a, b| a > b), "highest first");
+}
+
+#[test]
+fn a_plan_opens_until_its_hours_and_closes_in_them() {
+    let mut desk = Desk::planned(Closed, 2);
+    let decision = desk.check(Open, Priority::Plan);
+    let start = desk.at.wall + TimeDelta::hours(3);
+    assert_eq!(decision.next, NextChange::At(start));
+    desk.moved(Open, Cause::Claim(Priority::Plan));
+    desk.wait(3 * 3600).check(Closed, Priority::Plan);
+    desk.moved(Closed, Cause::Claim(Priority::Plan));
+    desk.wait(2 * 3600 - 1).check(Closed, Priority::Plan);
+}
+
+#[test]
+fn a_need_that_is_met_opens() {
+    let decision = Desk::planned(Closed, 0).check(Open, Priority::Plan);
+    assert!(matches!(decision.claim().reason, Reason::Charged { .. }), "{decision:?}");
+}
+
+#[test]
+fn a_departure_at_risk_outranks_the_plan_and_no_budget_stops_it() {
+    let mut desk = Desk::planned(Open, 2);
+    // Nothing of the plan was charged: 2 h and a quarter before the departure there is no time left.
+    desk.wait(9 * 3600 + 45 * 60 - 1);
+    for _ in 0..20 {
+        desk.moved(Open, Cause::Claim(Priority::Plan));
+    }
+    desk.wait(1);
+    let decision = desk.decide();
+    assert_eq!(decision.claim().priority, Priority::Departure, "{decision:?}");
+    assert!(matches!(decision.hold, Some(Hold::MinimumOff { .. })), "{decision:?}");
+    desk.wait(300).check(Closed, Priority::Departure);
+}
+
+#[test]
+fn a_plan_that_ran_out_before_the_need_was_met_lets_the_car_charge() {
+    let mut desk = Desk::planned(Closed, 1);
+    desk.wait(6 * 3600).check(Closed, Priority::Default);
+}
+
+#[test]
+fn by_a_clock_that_is_wrong_no_plan_is_followed_and_the_car_charges() {
+    let mut desk = Desk::planned(Open, 2);
+    desk.clock = ClockTrust::NotSet;
+    let grace = desk.check(Open, Priority::Safety);
+    assert!(matches!(grace.claim().reason, Reason::Starting { awaited: Awaited::Clock, .. }));
+    desk.wait(121).check(Closed, Priority::Default);
+}
+
+#[test]
+fn a_wish_outranks_plan_and_departure_until_its_end() {
+    let mut desk = Desk::planned(Closed, 12);
+    desk.wishes.skip_until = Some(desk.at.wall + TimeDelta::hours(1));
+    desk.check(Open, Priority::Manual);
+    desk.moved(Open, Cause::Claim(Priority::Manual));
+    desk.wait(3600).check(Closed, Priority::Departure);
+    let mut desk = Desk::planned(Open, 2);
+    desk.wishes.charge_until = Some(desk.at.wall + TimeDelta::hours(1));
+    let decision = desk.check(Closed, Priority::Manual);
+    assert_eq!(decision.next, NextChange::At(desk.at.wall + TimeDelta::hours(1)));
+}
+
+#[test]
+fn observing_a_plan_moves_nothing() {
+    let mut desk = Desk::planned(Closed, 2);
+    desk.settings.mode = Mode::Observe;
+    let decision = desk.check(Closed, Priority::Plan);
+    assert_eq!(decision.hold, Some(Hold::Observing));
+}
+
+#[test]
+fn a_plan_without_any_forecast_is_waited_for_as_long_as_a_start_may_wait() {
+    let mut desk = Desk::planned(Closed, 2);
+    desk.check(Open, Priority::Plan);
+    desk.settings.mode = Mode::Clean;
+    desk.charge = None;
+    desk.check(Closed, Priority::Default);
 }

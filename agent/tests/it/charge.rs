@@ -1,0 +1,319 @@
+//! A night's charge on the desk: by the forecast, by history, by neither; over restarts and clock faults.
+//! Whatever fails, the car is ready.
+
+use agent::charger::ChargeConfig;
+use agent::overrides::Overrides;
+use agent::status::Status;
+use agent::subscriber::FeedEvent;
+use chrono::{NaiveTime, TimeDelta, Timelike};
+use domain::Timestamp;
+use domain::control::{BootId, Contactor, Mode};
+use domain::schedule::Schedule;
+use domain::wire::{CarbonForecast, GRAMS_PER_KWH, Origin};
+
+use crate::desk::{Desk, HOUR, MINUTE, Running};
+use Contactor::{Closed, Open};
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// 14 kWh at 7 kW, so two hours, for every morning at 07:30 Eastern; plugged in from 18:00.
+fn charge() -> ChargeConfig {
+    let time = |hour, minute| NaiveTime::from_hms_opt(hour, minute, 0).unwrap();
+    ChargeConfig {
+        need_kwh: 14.0,
+        power_kw: 7.0,
+        plugged_from: time(18, 0),
+        continuous: false,
+        schedule: Schedule::new([Some(time(7, 30)); 7]),
+        offset_secs: 600,
+        device: "desk".to_owned(),
+    }
+}
+
+/// Tuesday 2026-03-24, 17:00 EDT: the car comes home in an hour.
+fn desk(position: Contactor) -> Desk {
+    let mut desk = Desk::new(position);
+    desk.clock.set(at("2026-03-24T21:00:00Z"));
+    desk.settings.mode = Mode::Clean;
+    desk.charge = Some(charge());
+    desk
+}
+
+/// 96 hours from `issued`, 15-minute slots, `value` by their start.
+fn forecast(issued: Timestamp, value: impl Fn(Timestamp) -> f64) -> CarbonForecast {
+    let values: Vec<f64> =
+        (0..384).map(|slot| value(issued + TimeDelta::minutes(15 * slot))).collect();
+    CarbonForecast {
+        issued,
+        model: "ny-power".into(),
+        units: GRAMS_PER_KWH.into(),
+        basis: "average, production, direct".into(),
+        zone: None,
+        start: issued,
+        step_s: 900,
+        p10: values.clone(),
+        p90: values.clone(),
+        values,
+        known_until: None,
+        factor_set: "ny-2026.1".into(),
+        origin: Origin::Nyiso,
+    }
+}
+
+/// Clean from 05:00 to 08:00 UTC (01:00 to 04:00 EDT).
+fn clean_nights(ts: Timestamp) -> f64 {
+    if (5..8).contains(&ts.hour()) { 100.0 } else { 300.0 }
+}
+
+impl Running {
+    fn foresee(&mut self, value: impl Fn(Timestamp) -> f64) -> bool {
+        let forecast = forecast(self.now(), value);
+        self.hear_event(FeedEvent::Forecast(Box::new(forecast)))
+    }
+}
+
+/// How long the contactor was closed while the car was home, until 07:30 EDT; and how often it moved.
+#[derive(Debug, Default)]
+struct Night {
+    charged: TimeDelta,
+    moves: Vec<(Timestamp, Contactor)>,
+}
+
+impl Night {
+    /// Lives through the time until `until`, in steps of a minute.
+    async fn go(&mut self, agent: &mut Running, desk: &Desk, until: &str) -> Status {
+        loop {
+            let before = desk.bench().position;
+            let status = agent.cycle().await;
+            let position = desk.bench().position;
+            if before != position {
+                self.moves.push((agent.now(), position));
+            }
+            if at(until) <= agent.now() {
+                return status;
+            }
+            agent.wait(MINUTE);
+            if position == Closed && at("2026-03-24T22:00:00Z") < agent.now() {
+                self.charged += TimeDelta::minutes(1);
+            }
+        }
+    }
+
+    #[track_caller]
+    fn check_ready(&self) {
+        // The need is two hours; the first minute of a run is not seen as charged by the test.
+        assert!(TimeDelta::minutes(119) <= self.charged, "{self:?}");
+        assert!(self.moves.len() <= 12, "{self:?}");
+    }
+}
+
+const MORNING: &str = "2026-03-25T11:30:00Z";
+
+#[tokio::test]
+async fn a_night_by_the_forecast_charges_in_its_cleanest_hours() {
+    let desk = desk(Closed);
+    let mut agent = desk.start();
+    agent.foresee(clean_nights);
+    let status = agent.check(Open).await;
+    let charge = status.charge.clone().unwrap();
+    assert_eq!(charge.depart, at(MORNING));
+    assert_eq!((charge.need_kwh, charge.left_kwh, charge.basis.as_str()), (14.0, 14.0, "forecast"));
+    assert_eq!(charge.mean_g_per_kwh, Some(100.0));
+    assert!(
+        status.reason.starts_with(
+            "Charging is off: by the forecast cleaner hours come before the car leaves at tomorrow \
+             7:30 AM EDT; it starts at tomorrow 2"
+        ),
+        "{}",
+        status.reason
+    );
+    let mut night = Night::default();
+    night.go(&mut agent, &desk, "2026-03-25T07:00:00Z").await;
+    let status = night.go(&mut agent, &desk, "2026-03-25T09:00:00Z").await;
+    night.check_ready();
+    let hours: Vec<u32> = night.moves.iter().map(|(ts, _)| ts.hour()).collect();
+    assert!(hours.iter().all(|hour| (5..=8).contains(hour)), "{night:?}");
+    assert_eq!(desk.bench().position, Open);
+    assert!(status.reason.contains("the car has what it needs"), "{}", status.reason);
+    // Over by the departure: another night, another need.
+    night.go(&mut agent, &desk, "2026-03-25T11:31:00Z").await;
+    let next = agent.cycle().await.charge.unwrap();
+    assert_eq!((next.depart, next.left_kwh), (at("2026-03-26T11:30:00Z"), 14.0));
+    agent.kill().await;
+}
+
+#[tokio::test]
+async fn a_night_by_own_history_when_there_is_no_forecast() {
+    let desk = desk(Closed);
+    let mut agent = desk.start();
+    agent.fill(14, Origin::Nyiso, |ts| clean_nights(ts - TimeDelta::minutes(1)));
+    agent.hear_event(FeedEvent::Lost { reason: "connection refused".to_owned() });
+    assert_eq!(agent.check(Open).await.charge.unwrap().basis, "history");
+    let mut night = Night::default();
+    night.go(&mut agent, &desk, MORNING).await;
+    night.check_ready();
+    assert!((5..8).contains(&night.moves[0].0.hour()), "{night:?}");
+    agent.kill().await;
+}
+
+#[tokio::test]
+async fn a_night_by_nothing_at_all_charges_last_and_is_ready() {
+    let desk = desk(Closed);
+    let mut agent = desk.start();
+    let mut night = Night::default();
+    let status = night.go(&mut agent, &desk, "2026-03-24T21:03:00Z").await;
+    assert_eq!(status.charge.unwrap().basis, "deadline");
+    assert_eq!(desk.bench().position, Open, "{}", status.reason);
+    night.go(&mut agent, &desk, MORNING).await;
+    night.check_ready();
+    agent.kill().await;
+}
+
+#[tokio::test]
+async fn a_forecast_that_cannot_be_is_refused_and_the_one_held_stays() {
+    let desk = desk(Closed);
+    let mut agent = desk.start();
+    assert!(agent.foresee(clean_nights));
+    agent.wait(15 * MINUTE);
+    assert!(!agent.foresee(|_| 0.0), "nothing but zeros");
+    let mut older = forecast(agent.now() - TimeDelta::hours(1), |_| 50.0);
+    assert!(!agent.hear_event(FeedEvent::Forecast(Box::new(older.clone()))), "out of order");
+    older.issued = agent.now() + TimeDelta::hours(3);
+    assert!(!agent.hear_event(FeedEvent::Forecast(Box::new(older.clone()))), "of the future");
+    assert_eq!(agent.cycle().await.charge.unwrap().mean_g_per_kwh, Some(100.0));
+    agent.kill().await;
+}
+
+#[tokio::test]
+async fn a_forecast_is_used_while_its_slots_cover_and_kept_over_a_restart() {
+    let desk = desk(Closed);
+    let mut agent = desk.start();
+    agent.foresee(clean_nights);
+    agent.check(Open).await;
+    agent.kill().await;
+    // Two days without the feed.
+    desk.clock.advance(std::time::Duration::from_secs(48 * HOUR));
+    let mut agent = desk.start();
+    let charge = agent.check(Open).await.charge.unwrap();
+    assert_eq!((charge.basis.as_str(), charge.mean_g_per_kwh), ("forecast", Some(100.0)));
+    agent.kill().await;
+}
+
+#[tokio::test]
+async fn killed_again_and_again_it_goes_on_where_it_was() {
+    let mut desk = desk(Closed);
+    let mut agent = desk.start();
+    agent.foresee(clean_nights);
+    let mut night = Night::default();
+    let start = at("2026-03-24T21:00:00Z");
+    for quarter in 1..=58 {
+        let until = start + TimeDelta::minutes(15 * quarter);
+        night.go(&mut agent, &desk, &until.to_rfc3339()).await;
+        agent.kill().await;
+        // Every other time the power goes, too: another boot, and the relay at rest.
+        if quarter % 2 == 0 {
+            desk.boot = BootId(1 + u128::try_from(quarter).unwrap());
+        }
+        agent = desk.start();
+    }
+    night.go(&mut agent, &desk, MORNING).await;
+    assert!(TimeDelta::minutes(115) <= night.charged, "{night:?}");
+    agent.kill().await;
+}
+
+#[tokio::test]
+async fn the_clock_at_1970_lets_the_car_charge_until_it_is_right() {
+    let desk = desk(Open);
+    desk.clock.set(at("1970-01-01T00:10:00Z"));
+    let mut agent = desk.start();
+    let status = agent.cycle().await;
+    assert_eq!(status.clock, "behind");
+    agent.wait(10 * MINUTE);
+    let status = agent.check(Closed).await;
+    assert!(status.charge.is_none(), "{status:?}");
+    desk.clock.set(at("2026-03-24T21:30:00Z"));
+    agent.foresee(clean_nights);
+    agent.wait(11 * MINUTE);
+    let status = agent.check(Open).await;
+    assert_eq!(status.charge.unwrap().depart, at(MORNING));
+    agent.kill().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_three_hours_back_or_a_day_ahead_plans_anew() {
+    let desk = desk(Closed);
+    let mut agent = desk.start();
+    agent.foresee(clean_nights);
+    agent.check(Open).await;
+    desk.clock.set(at("2026-03-24T18:00:00Z"));
+    let status = agent.cycle().await;
+    assert_eq!(status.charge.unwrap().depart, at(MORNING));
+    desk.clock.set(at("2026-03-25T21:00:00Z"));
+    let charge = agent.cycle().await.charge.unwrap();
+    assert_eq!(charge.depart, at("2026-03-26T11:30:00Z"));
+    assert_eq!(
+        charge.runs.iter().map(|run| run.end - run.start).sum::<TimeDelta>(),
+        TimeDelta::hours(2)
+    );
+    agent.kill().await;
+}
+
+#[tokio::test]
+async fn overrides_rank_above_the_plan_and_end_by_themselves() {
+    let desk = desk(Closed);
+    let mut agent = desk.start();
+    agent.foresee(clean_nights);
+    agent.check(Open).await;
+    let until = agent.now() + TimeDelta::hours(1);
+    let set = |overrides| desk.overrides.send_replace(overrides);
+    set(Overrides { charge_now_until: Some(until), ..Overrides::default() });
+    agent.wait(5 * MINUTE);
+    let status = agent.check(Closed).await;
+    assert!(status.reason.contains("you asked it to charge until 6 PM EDT"), "{}", status.reason);
+    agent.wait(HOUR);
+    agent.check(Open).await;
+    set(Overrides { skip_until: Some(at(MORNING)), ..Overrides::default() });
+    let mut night = Night::default();
+    let status = night.go(&mut agent, &desk, "2026-03-25T11:29:00Z").await;
+    assert!(status.reason.contains("you asked it not to charge"), "{}", status.reason);
+    assert_eq!(night.moves, []);
+    agent.kill().await;
+}
+
+#[tokio::test]
+async fn another_departure_for_once_replaces_the_next() {
+    let desk = desk(Closed);
+    let mut agent = desk.start();
+    agent.foresee(clean_nights);
+    let once = at("2026-03-25T03:00:00Z");
+    desk.overrides.send_replace(Overrides { depart_once: Some(once), ..Overrides::default() });
+    let charge = agent.cycle().await.charge.unwrap();
+    assert_eq!(charge.depart, once);
+    assert!(charge.runs.iter().all(|run| run.end <= once), "{charge:?}");
+    agent.kill().await;
+}
+
+#[tokio::test]
+async fn the_night_of_each_clock_change_is_charged_whole() {
+    for (evening, morning) in [
+        ("2026-03-07T23:00:00Z", "2026-03-08T11:30:00Z"),
+        ("2026-10-31T22:00:00Z", "2026-11-01T12:30:00Z"),
+    ] {
+        let desk = desk(Closed);
+        desk.clock.set(at(evening));
+        let mut agent = desk.start();
+        agent.foresee(clean_nights);
+        let charge = agent.check(Open).await.charge.unwrap();
+        assert_eq!(charge.depart, at(morning));
+        let mut charged = 0;
+        while agent.now() < at(morning) {
+            agent.cycle().await;
+            charged += i64::from(desk.bench().position == Closed);
+            agent.wait(MINUTE);
+        }
+        assert!((119..=125).contains(&charged), "{charged} minutes");
+        agent.kill().await;
+    }
+}
