@@ -113,6 +113,8 @@ pub async fn run(
         .await?
         .context("read what the forecast is made of")?;
     let mut said: Option<Timestamp> = None;
+    // The quarter of an hour that the log has told of.
+    let mut told: Option<Timestamp> = None;
     // When news that change the forecast came: the first and the last of them.
     let mut stirred: Option<(Instant, Instant)> = None;
     let mut tick = tokio::time::interval(TICK);
@@ -154,8 +156,8 @@ pub async fn run(
                 debug!("nothing is known yet that a forecast could be of");
             }
             Ok(Some(issue)) => {
-                // Of a forecast with the same slots the log has told.
-                if said != Some(quarter(now)) {
+                if told != Some(quarter(now)) {
+                    told = Some(quarter(now));
                     info!(
                         model = issue.model,
                         hours_of_history = issue.hours,

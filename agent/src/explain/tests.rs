@@ -220,3 +220,48 @@ fn lengths_of_time() {
         assert_eq!(length(Duration::from_secs(secs)), expected);
     }
 }
+
+#[test]
+fn a_plan_is_told_with_its_times() {
+    // Tuesday 8 AM EDT; the car leaves on Wednesday at 7:30 AM.
+    let at = |hours: f64| {
+        let secs = 1_774_353_600 + (hours * 3600.0) as i64;
+        Timestamp::from_timestamp(secs, 0).unwrap()
+    };
+    let planned = |position, left_h: i64, runs: Vec<(Timestamp, Timestamp)>, basis| Case {
+        settings: Settings { mode: Mode::Clean, ..Settings::default() },
+        charge: Some(Charge {
+            left: chrono::TimeDelta::hours(left_h),
+            depart: at(23.5),
+            runs: runs.leak(),
+            basis,
+        }),
+        ..case(position, 300.0)
+    };
+    check(
+        &planned(Open, 2, vec![(at(17.25), at(19.25))], PlanBasis::Forecast),
+        "Charging is off: by the forecast cleaner hours come before the car leaves at tomorrow 7:30 AM EDT; \
+         it starts at tomorrow 1:15 AM EDT.",
+    );
+    check(
+        &planned(Closed, 2, vec![(at(-1.0), at(1.0))], PlanBasis::History),
+        "Charging is on: by this agent's own history this is usually among the cleanest hours before the \
+         car leaves at tomorrow 7:30 AM EDT; it stops at 9 AM EDT.",
+    );
+    check(
+        &planned(Closed, 24, vec![], PlanBasis::Deadline),
+        "Charging is on: the car leaves at tomorrow 7:30 AM EDT and there is just time enough to be ready; \
+         it stops at tomorrow 8 AM EDT.",
+    );
+    check(
+        &planned(Open, 0, vec![], PlanBasis::Forecast),
+        "Charging is off: the car has what it needs to leave at tomorrow 7:30 AM EDT; it decides anew at \
+         tomorrow 7:30 AM EDT.",
+    );
+    let until = at(2.0);
+    let wish = |wishes| Case { wishes, ..case(Closed, 300.0) };
+    check(
+        &wish(Wishes { charge_until: Some(until), ..Wishes::default() }),
+        "Charging is on: you asked it to charge until 10 AM EDT; it decides anew at 10 AM EDT.",
+    );
+}

@@ -168,6 +168,8 @@ async fn a_night_by_nothing_at_all_charges_last_and_is_ready() {
     assert_eq!(desk.bench().position, Open, "{}", status.reason);
     night.go(&mut agent, &desk, MORNING).await;
     night.check_ready();
+    // Two hours and the reserve before the car leaves, with no offset of the fleet: that is the guarantee.
+    assert_eq!(night.moves[1], (at("2026-03-25T09:15:00Z"), Closed), "{night:?}");
     agent.kill().await;
 }
 

@@ -11,6 +11,9 @@ fn grams(value: f64) -> CarbonIntensity {
     CarbonIntensity::from_grams_per_kwh(value).unwrap()
 }
 
+/// Time left to charge, departure, planned runs.
+type Asked = (TimeDelta, Timestamp, Vec<(Timestamp, Timestamp)>);
+
 /// A charger on a desk: a clock to turn, a reading to set, a hand to move the switch with.
 struct Desk {
     settings: Settings,
@@ -22,7 +25,7 @@ struct Desk {
     reading: Option<(Timestamp, f64)>,
     bounds: bool,
     usual: fn(Timestamp) -> Option<CarbonIntensity>,
-    charge: Option<(TimeDelta, Timestamp, Vec<(Timestamp, Timestamp)>)>,
+    charge: Option<Asked>,
     wishes: Wishes,
 }
 
