@@ -40,6 +40,12 @@ pub fn say(ts: Timestamp, now: Timestamp) -> String {
     local.format(&format).to_string()
 }
 
+/// The same with the word before it that a sentence needs: `at 2:35 PM EDT`, `tomorrow 2:35 PM EDT`.
+pub fn when(ts: Timestamp, now: Timestamp) -> String {
+    let said = say(ts, now);
+    if said.starts_with(|first: char| first.is_ascii_digit()) { format!("at {said}") } else { said }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,7 +10,7 @@ use domain::control::{
 use domain::plan::PlanBasis;
 use domain::units::CarbonIntensity;
 
-use crate::eastern::say;
+use crate::eastern::{say, when};
 
 /// One sentence: what the contactor does, why, and when that will change.
 pub fn sentence(decision: &Decision, limits: &Limits, now: Timestamp) -> String {
@@ -70,11 +70,11 @@ pub fn because(claim: &Claim, now: Timestamp) -> String {
             format!("you asked it not to charge until {}", say(*until, now))
         }
         Reason::Departure { depart, .. } => format!(
-            "the car leaves at {} and there is just time enough to be ready",
-            say(*depart, now)
+            "the car leaves {} and there is just time enough to be ready",
+            when(*depart, now)
         ),
         Reason::Planned { depart, basis, .. } => format!(
-            "{} before the car leaves at {}",
+            "{} before the car leaves {}",
             match basis {
                 PlanBasis::Forecast | PlanBasis::Mixed => {
                     "by the forecast this is among the cleanest hours"
@@ -84,10 +84,10 @@ pub fn because(claim: &Claim, now: Timestamp) -> String {
                 }
                 PlanBasis::Deadline => "no forecast is known and these are the last hours",
             },
-            say(*depart, now)
+            when(*depart, now)
         ),
         Reason::Waits { depart, basis, .. } => format!(
-            "{} before the car leaves at {}",
+            "{} before the car leaves {}",
             match basis {
                 PlanBasis::Forecast | PlanBasis::Mixed => "by the forecast cleaner hours come",
                 PlanBasis::History => {
@@ -95,10 +95,10 @@ pub fn because(claim: &Claim, now: Timestamp) -> String {
                 }
                 PlanBasis::Deadline => "no forecast is known and there is time",
             },
-            say(*depart, now)
+            when(*depart, now)
         ),
         Reason::Charged { depart } => {
-            format!("the car has what it needs to leave at {}", say(*depart, now))
+            format!("the car has what it needs to leave {}", when(*depart, now))
         }
         Reason::ModeNow => "the mode is \"now\"".to_owned(),
         Reason::ModeOff => "the mode is \"off\"".to_owned(),
@@ -250,7 +250,7 @@ fn next(decision: &Decision, now: Timestamp) -> String {
                 Reason::Planned { .. } | Reason::Waits { .. } | Reason::Departure { .. }
             ) =>
         {
-            format!("it {turns} at {}", say(at, now))
+            format!("it {turns} {}", when(at, now))
         }
         NextChange::At(at) => format!("it decides anew at {}", say(at, now)),
         NextChange::Likely(at) => format!("{with_the_grid}, likely around {}", say(at, now)),

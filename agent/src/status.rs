@@ -125,6 +125,29 @@ pub struct RunStatus {
 }
 
 impl ChargeStatus {
+    /// One line for the terminal: what is missing, until when, and when it will charge.
+    fn line(&self, now: Timestamp) -> String {
+        let mut line = format!(
+            "{:.1} of {:.1} kWh still to charge for {}",
+            self.left_kwh,
+            self.need_kwh,
+            say(self.depart, now)
+        );
+        let runs: Vec<String> = self
+            .runs
+            .iter()
+            .filter(|run| now < run.end)
+            .map(|run| format!("{} to {}", say(run.start, now), say(run.end, now)))
+            .collect();
+        if !runs.is_empty() {
+            let _ = write!(line, "; planned: {}", runs.join(", "));
+        }
+        if let Some(mean) = self.mean_g_per_kwh {
+            let _ = write!(line, "; {mean:.0} g/kWh by the {}", self.basis);
+        }
+        line
+    }
+
     /// The charge of a charger, where one is asked for.
     pub fn of(charger: &Charger) -> Option<Self> {
         let (config, charge) = (charger.config()?, charger.charge()?);
@@ -259,6 +282,9 @@ impl Status {
         row("charging", self.state().to_owned());
         row("why", self.reason.clone());
         row("mode", self.mode.clone());
+        if let Some(charge) = &self.charge {
+            row("charge", charge.line(self.now));
+        }
         row("signal", self.signal_line());
         row("feed", self.feed_line());
         row("switches", self.switch_line());

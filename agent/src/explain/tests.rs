@@ -240,22 +240,22 @@ fn a_plan_is_told_with_its_times() {
     };
     check(
         &planned(Open, 2, vec![(at(17.25), at(19.25))], PlanBasis::Forecast),
-        "Charging is off: by the forecast cleaner hours come before the car leaves at tomorrow 7:30 AM EDT; \
-         it starts at tomorrow 1:15 AM EDT.",
+        "Charging is off: by the forecast cleaner hours come before the car leaves tomorrow 7:30 AM EDT; \
+         it starts tomorrow 1:15 AM EDT.",
     );
     check(
         &planned(Closed, 2, vec![(at(-1.0), at(1.0))], PlanBasis::History),
         "Charging is on: by this agent's own history this is usually among the cleanest hours before the \
-         car leaves at tomorrow 7:30 AM EDT; it stops at 9 AM EDT.",
+         car leaves tomorrow 7:30 AM EDT; it stops at 9 AM EDT.",
     );
     check(
         &planned(Closed, 24, vec![], PlanBasis::Deadline),
-        "Charging is on: the car leaves at tomorrow 7:30 AM EDT and there is just time enough to be ready; \
-         it stops at tomorrow 8 AM EDT.",
+        "Charging is on: the car leaves tomorrow 7:30 AM EDT and there is just time enough to be ready; \
+         it stops tomorrow 8 AM EDT.",
     );
     check(
         &planned(Open, 0, vec![], PlanBasis::Forecast),
-        "Charging is off: the car has what it needs to leave at tomorrow 7:30 AM EDT; it decides anew at \
+        "Charging is off: the car has what it needs to leave tomorrow 7:30 AM EDT; it decides anew at \
          tomorrow 7:30 AM EDT.",
     );
     let until = at(2.0);

@@ -123,8 +123,8 @@ async fn a_night_by_the_forecast_charges_in_its_cleanest_hours() {
     assert_eq!(charge.mean_g_per_kwh, Some(100.0));
     assert!(
         status.reason.starts_with(
-            "Charging is off: by the forecast cleaner hours come before the car leaves at tomorrow \
-             7:30 AM EDT; it starts at tomorrow 2"
+            "Charging is off: by the forecast cleaner hours come before the car leaves tomorrow \
+             7:30 AM EDT; it starts tomorrow 2"
         ),
         "{}",
         status.reason
