@@ -34,6 +34,18 @@ pub fn time_and_day(ts: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// The sentence for best hours that start at `ts`, within a day of `now`: a night that begins today and ends
+/// before 6 AM is tonight.
+pub fn day_word(ts: Timestamp, now: Timestamp) -> &'static str {
+    let same_day = local(ts).date_naive() == local(now).date_naive();
+    match (same_day, minute_of_day(ts) / 60) {
+        (true, ..18) if minute_of_day(now) / 60 < 18 => "best_today",
+        (true, _) => "best_tonight",
+        (false, ..6) => "best_tonight",
+        (false, _) => "best_tomorrow",
+    }
+}
+
 /// Minutes since midnight on the wall clock.
 pub fn minute_of_day(ts: Timestamp) -> u32 {
     use chrono::Timelike;

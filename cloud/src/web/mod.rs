@@ -168,6 +168,7 @@ pub fn router(state: WebState) -> Router {
     Router::new()
         .route("/", get(index))
         .route("/console", get(console))
+        .route("/about", get(about))
         .route("/mqtt", get(mqtt))
         .route("/current/co2", get(current))
         .route("/range/co2", get(range))
@@ -189,6 +190,10 @@ pub fn router(state: WebState) -> Router {
 
 async fn index(State(state): State<WebState>, headers: HeaderMap) -> Response {
     html(&state, Name::Index, &headers)
+}
+
+async fn about(State(state): State<WebState>, headers: HeaderMap) -> Response {
+    html(&state, Name::About, &headers)
 }
 
 async fn console(State(state): State<WebState>, headers: HeaderMap) -> Response {

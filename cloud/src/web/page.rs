@@ -3,8 +3,10 @@
 
 use std::sync::{Arc, LazyLock, Mutex};
 
+use chrono::TimeDelta;
+
 use domain::Timestamp;
-use domain::wire::Topic;
+use domain::wire::{CarbonForecast, Signal, Topic};
 
 use super::assets::{ASSETS, Compressed};
 use super::retained::{FUEL_MIX_FEED, Retained, Snapshot};
@@ -15,6 +17,8 @@ static INDEX: LazyLock<Template> =
     LazyLock::new(|| Template::new(include_str!("assets/index.html")));
 static CONSOLE: LazyLock<Template> =
     LazyLock::new(|| Template::new(include_str!("assets/console.html")));
+static ABOUT: LazyLock<Template> =
+    LazyLock::new(|| Template::new(include_str!("assets/about.html")));
 static NOT_FOUND: LazyLock<Template> =
     LazyLock::new(|| Template::new(include_str!("assets/not-found.html")));
 
@@ -32,6 +36,8 @@ pub enum Name {
     Index,
     /// The MQTT console.
     Console,
+    /// How the number is made, and how good the forecast has been.
+    About,
     /// What is not there.
     NotFound,
 }
@@ -43,6 +49,7 @@ pub struct Pages {
     broker_hint: String,
     index: Mutex<Option<(Moment, Arc<Page>)>>,
     console: Mutex<Option<(Moment, Arc<Page>)>>,
+    about: Mutex<Option<(Moment, Arc<Page>)>>,
 }
 
 /// What a page depends on: the data, and the minute, which its ages are counted in.
@@ -56,6 +63,7 @@ impl Pages {
             broker_hint: broker_hint.unwrap_or_default().to_owned(),
             index: Mutex::default(),
             console: Mutex::default(),
+            about: Mutex::default(),
         }
     }
 
@@ -64,6 +72,7 @@ impl Pages {
         let cache = match name {
             Name::Index => &self.index,
             Name::Console => &self.console,
+            Name::About => &self.about,
             Name::NotFound => return Arc::new(self.make(name, retained, now)),
         };
         let moment = (retained.revision(), now.timestamp().div_euclid(60));
@@ -82,10 +91,11 @@ impl Pages {
         let snapshot = retained.snapshot();
         let view = View::of(&snapshot, now);
         let root = retained.root().as_str();
-        let data = json_for_script(&self.data(&snapshot, root, now));
+        let data = json_for_script(&self.data(&snapshot, name, root, now));
         let hint = self.subscribe_hint(root);
         let hidden = |hide: bool| if hide { "hidden" } else { "" };
-        let fillings: [Filling<'_>; 33] = [
+        let outlook = &view.outlook;
+        let fillings: &[Filling<'_>] = &[
             ("style", ASSETS.style),
             ("assets", &ASSETS.prefix),
             ("build", &self.build),
@@ -119,13 +129,25 @@ impl Pages {
             ("mix_total", &view.mix_total),
             ("hour_rows", &view.hour_rows),
             ("table_hidden", hidden(view.hour_rows.is_empty())),
+            ("imports", &outlook.imports),
+            ("best", &outlook.best),
+            ("forecast_basis", &outlook.forecast_basis),
+            ("forecast_rows", &outlook.forecast_rows),
+            ("forecast_hidden", hidden(outlook.forecast_rows.is_empty())),
+            ("marginal", &outlook.marginal),
+            ("zone_rows", &outlook.zone_rows),
+            ("zones_hidden", hidden(outlook.zone_rows.is_empty())),
+            ("skill_note", &outlook.skill_note),
+            ("skill_rows", &outlook.skill_rows),
+            ("skill_hidden", hidden(outlook.skill_rows.is_empty())),
         ];
         let template = match name {
             Name::Index => &INDEX,
             Name::Console => &CONSOLE,
+            Name::About => &ABOUT,
             Name::NotFound => &NOT_FOUND,
         };
-        Page { document: Compressed::new(template.fill(&fillings).into_bytes()) }
+        Page { document: Compressed::new(template.fill(fillings).into_bytes()) }
     }
 
     /// The line that subscribes from a terminal; empty when readers cannot reach the broker.
@@ -137,9 +159,9 @@ impl Pages {
     }
 
     /// What the script starts from: the server's clock, and the newest messages as they stand on the wire.
-    fn data(&self, snapshot: &Snapshot, root: &str, now: Timestamp) -> String {
+    fn data(&self, snapshot: &Snapshot, name: Name, root: &str, now: Timestamp) -> String {
         // Written anew rather than passed on: what a page carries is bounded by our own fields.
-        let messages = [
+        let dashboard = [
             (Topic::CarbonNow, snapshot.now.as_ref().map(|now| now.to_json())),
             (Topic::Carbon24h, snapshot.day.as_ref().map(|day| day.to_json())),
             (Topic::Mix, snapshot.mix.as_ref().map(|mix| mix.to_json())),
@@ -147,7 +169,18 @@ impl Pages {
                 Topic::FeedStatus(FUEL_MIX_FEED.to_owned()),
                 snapshot.feed.as_ref().map(|feed| feed.to_json()),
             ),
+            (
+                Topic::Forecast(Signal::Production),
+                snapshot.forecast.as_deref().map(|forecast| shown(forecast, now).to_json()),
+            ),
         ];
+        let zones =
+            snapshot.zones.iter().map(|(zone, now)| (Topic::ZoneNow(*zone), Some(now.to_json())));
+        let messages: Vec<_> = match name {
+            Name::Index => dashboard.into_iter().chain(zones).collect(),
+            // They start from what is written in them.
+            Name::Console | Name::About | Name::NotFound => Vec::new(),
+        };
         let messages: Vec<String> = messages
             .into_iter()
             .filter_map(|(topic, json)| {
@@ -163,6 +196,20 @@ impl Pages {
             messages = messages.join(","),
         )
     }
+}
+
+/// The part of a forecast that a page carries: the next 30 hours. The whole one comes over MQTT.
+fn shown(forecast: &CarbonForecast, now: Timestamp) -> CarbonForecast {
+    let mut shown = forecast.clone();
+    let until = now + TimeDelta::hours(30);
+    let kept = forecast.slots().take_while(|slot| slot.start < until).count();
+    for list in [&mut shown.values, &mut shown.p10, &mut shown.p90] {
+        list.truncate(kept);
+        for value in list {
+            *value = (*value * 10.0).round() / 10.0;
+        }
+    }
+    shown
 }
 
 /// The policy of a page: nothing but what this server sends. No `style` attribute works under it, so bars

@@ -1,6 +1,8 @@
 //! What a page says at one moment, as text: the first paint. Pure. `assets/app.js` says the same of the
 //! same data, and the browser test compares the two.
 
+pub mod outlook;
+
 use chrono::TimeDelta;
 
 use domain::Timestamp;
@@ -82,6 +84,7 @@ pub struct View {
     pub mix_rows: String,
     pub mix_total: String,
     pub hour_rows: String,
+    pub outlook: outlook::Outlook,
 }
 
 impl View {
@@ -91,6 +94,7 @@ impl View {
         let mut view = Self {
             banner: banner(origin).to_owned(),
             as_of: fill("as_of", &[("time", &eastern::time(now))]),
+            outlook: outlook::Outlook::of(snapshot, now),
             ..Self::default()
         };
         match &snapshot.now {

@@ -118,3 +118,16 @@ async fn what_is_made_up_says_so_where_the_shape_has_no_room() {
     site.accept("forecast/co2", &forecast(PRODUCTION).replace("nyiso", "generated"));
     assert_eq!(header(&site.get("/evcc/co2").await, "ny-power-origin"), "generated");
 }
+
+#[tokio::test]
+async fn the_page_about_the_numbers_shows_forecast_and_skill() {
+    let site = Site::full().await;
+    let page = site.get("/about").await.text().await.unwrap();
+    assert!(page.contains("average, production, direct"), "no basis");
+    assert_eq!(page.matches("<tr><th scope=\"row\">Day ").count(), 2, "a row for each day ahead");
+    assert!(page.contains("<tr><th scope=\"row\">Tue 6:00 PM</th>"), "no hour of the forecast");
+    assert!(!page.contains("{{"), "a hole was left");
+    let bare = Site::start().await.get("/about").await.text().await.unwrap();
+    assert!(bare.contains("No score yet"), "{bare}");
+    assert!(bare.contains("No forecast right now"), "{bare}");
+}
