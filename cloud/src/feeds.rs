@@ -198,6 +198,8 @@ struct FeedReader {
     held: BTreeMap<NaiveDate, BTreeMap<&'static str, ([u8; 32], Content)>>,
     /// What was said last on each topic, of each day where there are several, without the time of saying.
     said: BTreeMap<String, BTreeMap<Option<NaiveDate>, Vec<u8>>>,
+    /// The newest instant of the flows that was said.
+    flows_until: Option<Timestamp>,
     /// Ties that were warned of.
     unknown_ties: BTreeSet<u32>,
     /// Kind of the failure of the last look.
@@ -225,6 +227,7 @@ impl FeedReader {
             origin: Origin::default(),
             held: BTreeMap::new(),
             said: BTreeMap::new(),
+            flows_until: None,
             unknown_ties: BTreeSet::new(),
             failing: None,
             failure: None,
@@ -278,6 +281,7 @@ impl FeedReader {
             // Another source than before: nothing of the one is said as of the other.
             self.held.clear();
             self.said.clear();
+            self.flows_until = None;
             self.origin = fetched.origin;
         }
         let files = self.held.entry(file.date).or_default();
@@ -351,6 +355,13 @@ impl FeedReader {
             content::sayings(self.kind, &contents, now, self.origin)
         {
             newest = newest.max(stamp);
+            // Each instant of the flows once, in order: a day of them is what a consumer starts from.
+            if self.kind == Kind::Flows {
+                if stamp < self.flows_until {
+                    continue;
+                }
+                self.flows_until = stamp;
+            }
             let name = self.root.topic(&topic);
             let known = body.without_stamp();
             let said = self.said.entry(name.clone()).or_default();

@@ -191,9 +191,9 @@ pub(super) fn sayings(
     }
 }
 
-/// The newest instant that is not of the future.
+/// Every instant that is not of the future, the newest last.
 fn flows(contents: &[&Content], now: Timestamp, origin: Origin) -> Vec<Saying> {
-    let newest = contents
+    let instants: BTreeMap<Timestamp, &interface_flows::InterfaceFlows> = contents
         .iter()
         .filter_map(|content| match content {
             Content::Flows(file) => Some(&file.instants),
@@ -201,15 +201,17 @@ fn flows(contents: &[&Content], now: Timestamp, origin: Origin) -> Vec<Saying> {
         })
         .flatten()
         .filter(|instant| instant.ts <= now + FUTURE_SLACK)
-        .max_by_key(|instant| instant.ts);
+        .map(|instant| (instant.ts, instant))
+        .collect();
+    let newest = instants.keys().next_back().copied();
     let saying = |instant: &interface_flows::InterfaceFlows| Saying {
         topic: Topic::Flows,
         day: None,
         stamp: Some(instant.ts),
         body: Body::Flows(Flows::new(&instant.net(), instant.ties(), origin)),
-        retain: true,
+        retain: Some(instant.ts) == newest,
     };
-    newest.map(saying).into_iter().collect()
+    instants.into_values().map(saying).collect()
 }
 
 /// Every file, by its day; the rest of today stands only in today's.

@@ -95,6 +95,8 @@ async fn flows_are_published_as_they_come(bench: Bench) {
         ]),
     );
     let service = rig.feed(Kind::Flows);
+    let earlier = next_flows(&mut subscriber).await;
+    assert_eq!((earlier.ts, earlier.net["HQ"]), (at("2026-03-10T15:55:00Z"), 900.0));
     let first = next_flows(&mut subscriber).await;
     assert_eq!(first.ts, at(NOON));
     assert_eq!(first.net, [("HQ".to_owned(), 1250.0)].into());
