@@ -303,16 +303,16 @@ mod tests {
 
     #[test]
     fn the_forecast_reads_by_the_hour() {
-        let outlook = outlook(forecast(|slot| 200.0 + (slot / 4) as f64), NOW);
+        let hourly = outlook(forecast(|slot| 200.0 + (slot / 4) as f64), NOW);
         let first = concat!(
             r#"<tr><th scope="row">Tue 6:00 PM</th><td>200</td><td>190 to 212</td></tr>"#,
             r#"<tr><th scope="row">Tue 7:00 PM</th><td>201</td><td>191 to 213</td></tr>"#
         );
-        assert!(outlook.forecast_rows.starts_with(first), "{}", outlook.forecast_rows);
-        assert_eq!(outlook.forecast_rows.matches("<tr>").count(), 25);
-        assert!(outlook.forecast_basis.contains("average, production, direct"));
+        assert!(hourly.forecast_rows.starts_with(first), "{}", hourly.forecast_rows);
+        assert_eq!(hourly.forecast_rows.matches("<tr>").count(), 25);
+        assert!(hourly.forecast_basis.contains("average, production, direct"));
         let profile = CarbonForecast { model: "profile-14d".into(), ..forecast(|_| 200.0) };
-        let basis = super::tests::outlook(profile, NOW).forecast_basis;
+        let basis = outlook(profile, NOW).forecast_basis;
         assert!(basis.contains("14 days"), "{basis}");
     }
 }
