@@ -1,6 +1,7 @@
 //! Payloads of NYISO's feeds beside the fuel mix, as the pump passes them on.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -14,16 +15,6 @@ use crate::zone::LoadZone;
 
 /// The unit of wholesale prices.
 pub const DOLLARS_PER_MWH: &str = "$ / MWh";
-
-/// Bounds within which the net flow from a neighbor is believed, MW. The largest tie carries 1,500.
-const FLOW_BOUNDS: (f64, f64) = (-10_000.0, 10_000.0);
-
-/// Bounds within which the load of a zone or of the state is believed, MW. The record is 33,956.
-const LOAD_BOUNDS: (f64, f64) = (0.0, 60_000.0);
-
-/// Bounds within which a rate or price is believed: NYISO caps offers at 2,000 $/MWh, and adds losses,
-/// congestion and scarcity to them.
-const RATE_BOUNDS: (f64, f64) = (-10_000.0, 10_000.0);
 
 wire_payload!(Flows, LoadSeries, ZoneSeries);
 
@@ -46,6 +37,9 @@ pub struct Flows {
 }
 
 impl Flows {
+    /// Bounds within which the net flow from a neighbor is believed, MW. The largest tie carries 1,500.
+    pub const BELIEVED_MW: RangeInclusive<f64> = -10_000.0..=10_000.0;
+
     /// The payload for net flows and the ties that they are the sums of.
     pub fn new(net: &NetFlows, ties: impl IntoIterator<Item = (u32, f64)>, origin: Origin) -> Self {
         let known = Neighbor::ALL.into_iter().filter_map(|neighbor| {
@@ -69,7 +63,7 @@ impl Flows {
     pub fn from_json(payload: &[u8]) -> Result<Self, WireError> {
         let flows: Self = read(payload)?;
         for flow in flows.net.values() {
-            within("net flow of a neighbor", *flow, FLOW_BOUNDS)?;
+            within("net flow of a neighbor", *flow, ends(Self::BELIEVED_MW))?;
         }
         Ok(flows)
     }
@@ -112,6 +106,9 @@ pub struct LoadSeries {
 }
 
 impl LoadSeries {
+    /// Bounds within which the load of a zone or of the state is believed, MW. The record is 33,956.
+    pub const BELIEVED_MW: RangeInclusive<f64> = 0.0..=60_000.0;
+
     /// Reads a payload; checks bounds and lengths.
     ///
     /// # Errors
@@ -129,7 +126,7 @@ impl LoadSeries {
             }
         }
         for value in series.zones.values().chain([&series.values]).flatten().flatten() {
-            within("load", *value, LOAD_BOUNDS)?;
+            within("load", *value, ends(Self::BELIEVED_MW))?;
         }
         Ok(series)
     }
@@ -180,6 +177,10 @@ pub struct RealTime {
 }
 
 impl ZoneSeries {
+    /// Bounds within which a rate or price is believed: NYISO caps offers at 2,000 $/MWh, and adds losses,
+    /// congestion and scarcity to them.
+    pub const BELIEVED: RangeInclusive<f64> = -10_000.0..=10_000.0;
+
     /// Reads a payload; checks bounds.
     ///
     /// # Errors
@@ -189,7 +190,7 @@ impl ZoneSeries {
         check_step(series.step_s)?;
         let now = series.real_time.map(|now| now.value);
         for value in series.values.iter().flatten().copied().chain(now) {
-            within("values", value, RATE_BOUNDS)?;
+            within("values", value, ends(Self::BELIEVED))?;
         }
         Ok(series)
     }
@@ -201,6 +202,10 @@ impl ZoneSeries {
             Some((self.start.checked_add_signed(step * index)?, (*value)?))
         })
     }
+}
+
+fn ends(bounds: RangeInclusive<f64>) -> (f64, f64) {
+    bounds.into_inner()
 }
 
 pub(super) fn check_step(step_s: u32) -> Result<(), WireError> {
