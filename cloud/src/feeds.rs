@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! each feed by itself: files that can hold something new ──> parse ──> differs from what was said? ──> publish
-//!                          │ failure: said once, counted
+//!                          │ failure: said once, counted, and asked less often
 //!                          v
 //!                   status/feed/<feed>
 //! ```
@@ -12,125 +12,44 @@
 //! Nothing is kept on disk: what was said last is retained by the broker and said again after a restart.
 
 mod content;
+mod health;
+mod kind;
+mod past;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{NaiveDate, TimeDelta, Timelike};
+use chrono::{NaiveDate, TimeDelta};
 use domain::Timestamp;
-use domain::wire::{FeedState, FeedStatus, Origin, Root, Topic};
+use domain::wire::{FeedStatus, Origin, Root, Topic};
 use metrics::{counter, gauge};
 use nyiso::client::{Client, FetchError};
+use nyiso::eastern;
 use nyiso::path::{Feed as Files, FileKind, Span};
-use nyiso::{archive, eastern, load_forecast};
 use rand::RngExt;
-use serde::{Deserialize, Serialize};
-use service::backoff::Backoff;
 use service::clock::Clock;
 use service::mqtt::{Publication, Publisher};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use content::{Content, Saying};
+use health::Facts;
+pub use kind::{Kind, Switches};
+use kind::{Term, days};
+pub use past::past_load_forecasts;
 
 /// The file of a new day appears 10 to 20 minutes after Eastern midnight.
 const NEW_DAY: TimeDelta = TimeDelta::minutes(30);
 
-/// What comes every five minutes is no news any more when it is this old.
-const STALE: TimeDelta = TimeDelta::minutes(60);
+/// A file of the hours ahead is posted once: what is held is compared with it this often.
+const RECHECK: TimeDelta = TimeDelta::minutes(60);
 
 /// Said at least this often, so that a reader can tell a quiet feed from a dead pump.
 const STATUS_EVERY: TimeDelta = TimeDelta::minutes(5);
 
-/// While NYISO fails, looks are further and further apart, up to this many intervals.
+/// Files that fail are asked for less and less often, at last at each of so many looks.
 const SLOWEST: u32 = 6;
-
-/// Which of these feeds are read. All are, unless the settings say otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Switches {
-    /// Interface flows (P-32): without them there is no consumption-based intensity.
-    pub flows: bool,
-    /// Load forecast (P-7): without it the forecast is a third worse.
-    pub load_forecast: bool,
-    /// Implied marginal emission rates (P-71, P-72): without them marginal is an estimate.
-    pub marginal: bool,
-    /// Zonal prices (P-2A, P-24A).
-    pub price: bool,
-}
-
-impl Default for Switches {
-    fn default() -> Self {
-        Self { flows: true, load_forecast: true, marginal: true, price: true }
-    }
-}
-
-/// One of the feeds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// `upstream/flows`.
-    Flows,
-    /// `upstream/load-forecast`.
-    LoadForecast,
-    /// `upstream/marginal/<zone>`.
-    Marginal,
-    /// `upstream/price/<zone>`.
-    Price,
-}
-
-impl Kind {
-    /// Its name in topics, logs and metrics.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Flows => "flows",
-            Self::LoadForecast => "load-forecast",
-            Self::Marginal => "marginal",
-            Self::Price => "price",
-        }
-    }
-
-    /// Those that are switched on.
-    pub fn on(switches: Switches) -> Vec<Self> {
-        [
-            (Self::Flows, switches.flows),
-            (Self::LoadForecast, switches.load_forecast),
-            (Self::Marginal, switches.marginal),
-            (Self::Price, switches.price),
-        ]
-        .into_iter()
-        .filter_map(|(kind, on)| on.then_some(kind))
-        .collect()
-    }
-
-    /// Looks at a feed are this many intervals of the fuel mix apart: every five minutes, the load forecast
-    /// every fifteen.
-    fn intervals(self) -> u32 {
-        if self == Self::LoadForecast { 15 } else { 5 }
-    }
-
-    /// The files that can hold something new at `now`, in the order of their content.
-    fn files(self, now: Timestamp) -> Vec<FileKind> {
-        let today = eastern::day_of(now);
-        let tomorrow = today.succ_opt().unwrap_or(today);
-        let minutes = eastern::wall_clock(now).0.time().num_seconds_from_midnight() / 60;
-        let day = |feed, date| FileKind { feed, span: Span::Day, date };
-        // The load forecast of tomorrow is posted at about 07:05, the day-ahead market at about 11:00.
-        let ahead = |feed, from: u32| {
-            let next = (from <= minutes).then(|| day(feed, tomorrow));
-            std::iter::once(day(feed, today)).chain(next)
-        };
-        match self {
-            Self::Flows => vec![day(Files::InterfaceFlows, today)],
-            Self::LoadForecast => ahead(Files::LoadForecast, 7 * 60).collect(),
-            Self::Marginal => ahead(Files::DayAheadEmissionRate, 10 * 60 + 30)
-                .chain([day(Files::RealTimeEmissionRate, today)])
-                .collect(),
-            Self::Price => ahead(Files::DayAheadPrice, 10 * 60 + 30)
-                .chain([day(Files::RealTimePrice, today)])
-                .collect(),
-        }
-    }
-}
 
 /// What the feeds are told.
 #[derive(Clone, Copy, Debug)]
@@ -144,7 +63,7 @@ pub struct FeedsConfig {
 /// Reads one feed until `shutdown`.
 ///
 /// # Errors
-/// None today: what NYISO and the broker do never ends it.
+/// None today: what NYISO and the broker do never ends it, and a panic of its own only begins it anew.
 pub async fn run(
     kind: Kind,
     config: FeedsConfig,
@@ -155,33 +74,55 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let interval = config.poll_interval * kind.intervals();
-    let mut feed = FeedReader::new(kind, root, client, publisher, clock);
-    let mut backoff = Backoff::new(interval, interval * SLOWEST);
-    loop {
+    let work = || {
+        let (root, client) = (root.clone(), Arc::clone(&client));
+        let reader = FeedReader::new(kind, root, client, publisher.clone(), Arc::clone(&clock));
+        reader.run(interval, shutdown.clone())
+    };
+    again_after_panic(kind.name(), interval, &shutdown, work).await;
+    Ok(())
+}
+
+/// Runs `work`, and again after `pause` where it panics: the process also pumps the fuel mix, which a bug in
+/// one of these feeds must not end.
+async fn again_after_panic<F: Future<Output = ()> + Send + 'static>(
+    feed: &'static str,
+    pause: Duration,
+    shutdown: &CancellationToken,
+    mut work: impl FnMut() -> F,
+) {
+    while let Err(error) = tokio::spawn(work()).await {
+        error!(feed, %error, "reading this feed panicked; this is a bug, and it begins anew");
         tokio::select! {
-            () = shutdown.cancelled() => return Ok(()),
-            () = feed.round() => {}
-        }
-        let pause = match feed.failing {
-            Some(_) => {
-                backoff.next().unwrap_or(interval).max(feed.retry_after.take().unwrap_or_default())
-            }
-            None => {
-                backoff.reset();
-                interval.mul_f64(rand::rng().random_range(0.9..1.1))
-            }
-        };
-        tokio::select! {
-            () = shutdown.cancelled() => return Ok(()),
+            () = shutdown.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
         }
     }
 }
 
 /// Why a file could not be read.
+#[derive(Clone, Debug)]
 struct Failure {
     kind: &'static str,
     reason: String,
+}
+
+/// A feed of NYISO's that fails.
+#[derive(Debug)]
+struct Trouble {
+    failure: Failure,
+    /// Looks that are left out before the next try.
+    rest: u32,
+    /// How many were, the last time.
+    rested: u32,
+}
+
+/// A file that was read.
+struct Held {
+    hash: [u8; 32],
+    content: Content,
+    /// When it was last compared with NYISO's.
+    asked: Timestamp,
 }
 
 /// One feed at work.
@@ -194,18 +135,18 @@ struct FeedReader {
     /// How far the source's present is ahead of our clock: a stand-in may play faster than time.
     ahead: TimeDelta,
     origin: Origin,
-    /// What the files say that were read, and the hash of each.
-    held: BTreeMap<NaiveDate, BTreeMap<&'static str, ([u8; 32], Content)>>,
+    /// What the files say that were read.
+    held: BTreeMap<(NaiveDate, Term), Held>,
     /// What was said last on each topic, of each day where there are several, without the time of saying.
     said: BTreeMap<String, BTreeMap<Option<NaiveDate>, Vec<u8>>>,
     /// The newest instant of the flows that was said.
     flows_until: Option<Timestamp>,
     /// Ties that were warned of.
     unknown_ties: BTreeSet<u32>,
-    /// Kind of the failure of the last look.
-    failing: Option<&'static str>,
-    failure: Option<String>,
-    status: Option<FeedStatus>,
+    /// NYISO's feeds that fail.
+    troubles: BTreeMap<Term, Trouble>,
+    /// What was said last of the feed, and the failure behind it.
+    status: Option<(FeedStatus, Option<String>)>,
     retry_after: Option<Duration>,
 }
 
@@ -229,8 +170,7 @@ impl FeedReader {
             said: BTreeMap::new(),
             flows_until: None,
             unknown_ties: BTreeSet::new(),
-            failing: None,
-            failure: None,
+            troubles: BTreeMap::new(),
             status: None,
             retry_after: None,
         }
@@ -240,22 +180,63 @@ impl FeedReader {
         self.clock.now() + self.ahead
     }
 
-    /// One look at every file that can have changed.
-    async fn round(&mut self) {
-        let now = self.now();
-        let today = eastern::day_of(now);
-        self.held.retain(|date, _| today <= *date);
-        let mut failure = None;
-        for file in self.kind.files(now) {
-            if let Err(error) = self.look(file, today).await {
-                failure = failure.or(Some(error));
+    async fn run(mut self, interval: Duration, shutdown: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = self.round() => {}
+            }
+            let pause = interval.mul_f64(rand::rng().random_range(0.9..1.1));
+            let pause = pause.max(self.retry_after.take().unwrap_or_default());
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
             }
         }
-        self.note_outcome(failure);
+    }
+
+    /// One look at every file that can have changed.
+    async fn round(&mut self) {
+        self.forget();
+        for feed in self.kind.upstream() {
+            if let Some(trouble) = self.troubles.get_mut(&Term::of(*feed))
+                && 0 < trouble.rest
+            {
+                trouble.rest -= 1;
+                continue;
+            }
+            let now = self.now();
+            let mut failure = None;
+            for date in days(*feed, now) {
+                let settled = self.held.get(&(date, Term::of(*feed))).is_some_and(|held| {
+                    Term::of(*feed) == Term::Ahead
+                        && (held.asked..held.asked + RECHECK).contains(&now)
+                });
+                let file = FileKind { feed: *feed, span: Span::Day, date };
+                if !settled && let Err(error) = self.look(file).await {
+                    failure = failure.or(Some(error));
+                }
+            }
+            self.note_outcome(*feed, failure);
+        }
         self.say();
     }
 
-    async fn look(&mut self, file: FileKind, today: NaiveDate) -> Result<(), Failure> {
+    /// Lets go of days that are over, but for what is newest of its kind: through an outage it stays the
+    /// last good state. Just after midnight the day before still counts.
+    fn forget(&mut self) {
+        let now = self.now();
+        let today = eastern::day_of(now);
+        let still = days(Files::InterfaceFlows, now).next().unwrap_or(today);
+        for (term, first) in [(Term::Ahead, today), (Term::Live, still)] {
+            let newest = self.held.keys().rev().find(|(_, held)| *held == term);
+            let Some(newest) = newest.map(|(date, _)| *date) else { continue };
+            let first = first.min(newest);
+            self.held.retain(|(date, held), _| *held != term || first <= *date);
+        }
+    }
+
+    async fn look(&mut self, file: FileKind) -> Result<(), Failure> {
         let feed = self.kind.name();
         let polls = |outcome: &'static str| {
             counter!("ny_power_polls_total", "feed" => feed, "outcome" => outcome).increment(1);
@@ -265,9 +246,12 @@ impl FeedReader {
             Err(error) => {
                 polls(error.kind());
                 self.retry_after = self.retry_after.max(error.retry_after());
-                let young = self.now() - eastern::midnight(today) < NEW_DAY;
-                if matches!(error, FetchError::NotFound { .. }) && (today < file.date || young) {
-                    debug!(feed, date = %file.date, "not published yet");
+                // Yesterday's may be gone, tomorrow's is not there yet, today's comes after midnight.
+                let now = self.now();
+                let today = eastern::day_of(now);
+                let young = now - eastern::midnight(today) < NEW_DAY;
+                if matches!(error, FetchError::NotFound { .. }) && (file.date != today || young) {
+                    debug!(feed, date = %file.date, "no file of this day, or not yet");
                     return Ok(());
                 }
                 let kind = error.kind();
@@ -284,9 +268,9 @@ impl FeedReader {
             self.flows_until = None;
             self.origin = fetched.origin;
         }
-        let files = self.held.entry(file.date).or_default();
-        let name = content::name_of(file.feed);
-        if files.get(name).is_some_and(|(hash, _)| *hash == fetched.hash) {
+        let (key, asked) = ((file.date, Term::of(file.feed)), self.now());
+        if let Some(held) = self.held.get_mut(&key).filter(|held| held.hash == fetched.hash) {
+            held.asked = asked;
             polls("unchanged");
             return Ok(());
         }
@@ -299,7 +283,7 @@ impl FeedReader {
                     warn!(feed, date = %file.date, rows = odd.count, first, "rows were left out");
                 }
                 self.warn_of_ties(&content);
-                self.held.entry(file.date).or_default().insert(name, (fetched.hash, content));
+                self.held.insert(key, Held { hash: fetched.hash, content, asked });
                 Ok(())
             }
             Err(error) => {
@@ -312,11 +296,12 @@ impl FeedReader {
 
     /// A tie that nobody knows is in no sum: once is enough to say so.
     fn warn_of_ties(&mut self, content: &Content) {
-        for (point, name) in content.unknown_ties() {
-            if self.unknown_ties.insert(point) {
+        let Some(ties) = content.unknown_ties() else { return };
+        for (point, name) in ties {
+            if self.unknown_ties.insert(*point) {
                 warn!(
                     feed = self.kind.name(),
-                    point, name, "a tie that this program does not know"
+                    point, name, "a tie that this program does not know; it is in no sum"
                 );
             }
         }
@@ -324,53 +309,51 @@ impl FeedReader {
             .set(self.unknown_ties.len() as f64);
     }
 
-    fn note_outcome(&mut self, failure: Option<Failure>) {
-        let feed = self.kind.name();
-        let kind = failure.as_ref().map(|failure| failure.kind);
-        match (&failure, self.failing) {
-            (Some(failure), known) if known != Some(failure.kind) => {
-                warn!(
-                    feed,
-                    reason = failure.reason,
-                    "NYISO's feed fails; what it is for goes on without"
-                );
+    /// Tells how a look at one of NYISO's feeds went: logged when trouble begins or becomes another, and
+    /// when it ends; the metric counts each.
+    fn note_outcome(&mut self, upstream: Files, failure: Option<Failure>) {
+        let (feed, term) = (self.kind.name(), Term::of(upstream));
+        let known = self.troubles.remove(&term);
+        let Some(failure) = failure else {
+            if known.is_some() {
+                info!(feed, "NYISO's feed is back");
             }
-            (None, Some(_)) => info!(feed, "NYISO's feed is back"),
-            _ => {}
+            return;
+        };
+        let same = known.as_ref().is_some_and(|known| known.failure.kind == failure.kind);
+        let reason = failure.reason.as_str();
+        if same {
+            debug!(feed, reason, "still");
+        } else if failure.kind == "not-found" {
+            // A stand-in may well lack it, and NYISO may end it.
+            info!(feed, reason, "no such feed there; what it is for goes on without");
+        } else {
+            warn!(feed, reason, "NYISO's feed fails; what it is for goes on without");
         }
-        self.failing = kind;
-        self.failure = failure.map(|failure| failure.reason);
+        let rested = known.map_or(0, |known| (known.rested * 2 + 1).min(SLOWEST - 1));
+        self.troubles.insert(term, Trouble { failure, rest: rested, rested });
     }
 
     /// Publishes what differs from what was said last, and how the feed is.
     fn say(&mut self) {
         let now = self.now();
-        let contents: Vec<&Content> = self
-            .held
-            .values()
-            .flat_map(|files| files.values().map(|(_, content)| content))
-            .collect();
-        let mut newest = None;
-        for Saying { topic, day, stamp, body, retain } in
-            content::sayings(self.kind, &contents, now, self.origin)
-        {
-            newest = newest.max(stamp);
+        let contents: Vec<&Content> = self.held.values().map(|held| &held.content).collect();
+        let facts = Facts::of(&contents, now);
+        let sayings = content::sayings(self.kind, &contents, now, self.origin);
+        let in_play: BTreeSet<Option<NaiveDate>> = sayings.iter().map(|said| said.day).collect();
+        for Saying { topic, day, instant, body, retain } in sayings {
             // Each instant of the flows once, in order: a day of them is what a consumer starts from.
-            if self.kind == Kind::Flows {
-                if stamp < self.flows_until {
+            if let Some(instant) = instant {
+                if self.flows_until.is_some_and(|until| instant < until) {
                     continue;
                 }
-                self.flows_until = stamp;
+                self.flows_until = Some(instant);
             }
             let name = self.root.topic(&topic);
             let known = body.without_stamp();
             let said = self.said.entry(name.clone()).or_default();
             if said.get(&day) == Some(&known) {
                 continue;
-            }
-            // Of the days on one topic those two count that are still in play.
-            while 1 < said.len() {
-                said.pop_first();
             }
             said.insert(day, known);
             let payload = body.to_json();
@@ -380,133 +363,50 @@ impl FeedReader {
                 Publication::catch_up(name, payload)
             });
         }
-        self.say_how_fresh(now, newest);
+        self.said.values_mut().for_each(|said| said.retain(|day, _| in_play.contains(day)));
+        self.say_how_fresh(&facts, now);
     }
 
-    fn say_how_fresh(&mut self, now: Timestamp, newest: Option<Timestamp>) {
-        let tried = self.failure.as_ref();
-        let trouble =
-            tried.map(|reason| format!(" The last try failed: {reason}.")).unwrap_or_default();
-        let (state, reason) = match newest {
-            None if trouble.is_empty() => {
-                (FeedState::Gone, "NYISO has published nothing yet.".to_owned())
-            }
-            None => (FeedState::Gone, format!("Nothing has arrived yet.{trouble}")),
-            Some(newest) if self.kind != Kind::LoadForecast && STALE < now - newest => {
-                let minutes = (now - newest).num_minutes();
-                (FeedState::Gone, format!("The newest value is {minutes} minutes old.{trouble}"))
-            }
-            Some(_) if !trouble.is_empty() => (FeedState::Late, trouble.trim_start().to_owned()),
-            Some(_) => (FeedState::Fresh, String::new()),
-        };
+    /// Publishes `status/feed/<feed>` when it says something new, and every five minutes.
+    fn say_how_fresh(&mut self, facts: &Facts, now: Timestamp) {
+        let feed = self.kind.name();
+        let newest = facts.newest(now);
+        if let Some(newest) = newest {
+            gauge!("ny_power_newest_timestamp_seconds", "feed" => feed)
+                .set(newest.timestamp() as f64);
+            gauge!("ny_power_feed_age_seconds", "feed" => feed)
+                .set((now - newest).num_seconds() as f64);
+        }
+        let trouble = self.troubles.values().next().map(|known| known.failure.reason.clone());
+        let (state, reason) = facts.state(self.kind, now, trouble.as_deref());
         let status = FeedStatus { newest, checked: now, state, reason, origin: self.origin };
-        let same = self.status.as_ref().is_some_and(|said| {
-            said.newest == status.newest
+        let same = self.status.as_ref().is_some_and(|(said, known)| {
+            *known == trouble
+                && said.newest == status.newest
                 && said.state == status.state
                 && now - said.checked < STATUS_EVERY
         });
         if !same {
-            let topic = self.root.topic(&Topic::FeedStatus(self.kind.name().to_owned()));
+            let topic = self.root.topic(&Topic::FeedStatus(feed.to_owned()));
             self.publisher.send(Publication::snapshot(topic, status.to_json()));
-            self.status = Some(status);
+            self.status = Some((status, trouble));
         }
     }
-}
-
-/// NYISO's load forecasts dated `from` to `to` (inclusive), as far as they are there: daily files while
-/// they last, then monthly archives. For a start that knows none yet. What cannot be had is left out and
-/// said in the log.
-pub async fn past_load_forecasts(
-    client: &Client,
-    from: NaiveDate,
-    to: NaiveDate,
-) -> Vec<(load_forecast::LoadForecastFile, Origin)> {
-    let mut found = Vec::new();
-    let mut archived: BTreeMap<NaiveDate, Vec<(String, Vec<u8>)>> = BTreeMap::new();
-    for date in from.iter_days().take_while(|date| *date <= to) {
-        let file = FileKind { feed: Files::LoadForecast, span: Span::Day, date };
-        let (bytes, origin) = match client.fetch(&file.path()).await {
-            Ok(fetched) => (Some(fetched.body), fetched.origin),
-            Err(FetchError::NotFound { .. }) => {
-                let month = FileKind { span: Span::Month, ..file };
-                let path = month.path();
-                let first = chrono::Datelike::with_day(&date, 1).unwrap_or(date);
-                let mut origin = Origin::default();
-                if let std::collections::btree_map::Entry::Vacant(entry) = archived.entry(first) {
-                    let days = match client.fetch(&path).await {
-                        Ok(fetched) => {
-                            origin = fetched.origin;
-                            archive::days(&fetched.body).unwrap_or_default()
-                        }
-                        Err(error) => {
-                            debug!(%error, "no archive of load forecasts");
-                            Vec::new()
-                        }
-                    };
-                    entry.insert(days);
-                }
-                let path = file.path();
-                let day = archived[&first].iter().find(|(name, _)| path.ends_with(name.as_str()));
-                (day.map(|(_, bytes)| bytes.clone()), origin)
-            }
-            Err(error) => {
-                warn!(
-                    error = format!("{:#}", anyhow::Error::from(error)),
-                    "a past load forecast cannot be had"
-                );
-                break;
-            }
-        };
-        match bytes.as_deref().map(load_forecast::parse) {
-            Some(Ok(parsed)) => found.push((parsed, origin)),
-            Some(Err(error)) => warn!(%date, %error, "a past load forecast cannot be read"),
-            None => debug!(%date, "no load forecast"),
-        }
-    }
-    found
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[track_caller]
-    fn check(kind: Kind, now: &str, expected: &[&str]) {
-        let files: Vec<String> =
-            kind.files(now.parse().unwrap()).into_iter().map(FileKind::path).collect();
-        assert_eq!(files, expected);
-    }
-
-    #[test]
-    fn tomorrow_is_asked_for_once_it_can_be_there() {
-        let today = "isolf/20260310isolf.csv";
-        check(Kind::LoadForecast, "2026-03-10T10:59:00Z", &[today]);
-        check(Kind::LoadForecast, "2026-03-10T11:00:00Z", &[today, "isolf/20260311isolf.csv"]);
-        check(
-            Kind::Price,
-            "2026-03-10T14:00:00Z",
-            &["damlbmp/20260310damlbmp_zone.csv", "realtime/20260310realtime_zone.csv"],
-        );
-        check(
-            Kind::Marginal,
-            "2026-03-10T14:30:00Z",
-            &[
-                "damimer/20260310dam_imer.csv",
-                "damimer/20260311dam_imer.csv",
-                "rtimer/20260310rt_imer.csv",
-            ],
-        );
-        check(
-            Kind::Flows,
-            "2026-03-10T03:59:00Z",
-            &["ExternalLimitsFlows/20260309ExternalLimitsFlows.csv"],
-        );
-    }
-
-    #[test]
-    fn each_has_a_switch() {
-        assert_eq!(Kind::on(Switches::default()).len(), 4);
-        let off = Switches { flows: false, price: false, ..Switches::default() };
-        assert_eq!(Kind::on(off), [Kind::LoadForecast, Kind::Marginal]);
+    #[tokio::test]
+    async fn a_panic_begins_the_feed_anew() {
+        let mut runs = 0;
+        let work = || {
+            runs += 1;
+            let broken = runs < 3;
+            async move { assert!(!broken, "a bug") }
+        };
+        again_after_panic("flows", Duration::ZERO, &CancellationToken::new(), work).await;
+        assert_eq!(runs, 3);
     }
 }

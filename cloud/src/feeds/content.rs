@@ -1,11 +1,12 @@
 //! What the files of a feed say, and what is made of it on the wire. Pure.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::NaiveDate;
 use domain::Timestamp;
 use domain::forecast::load::STATE;
-use domain::marginal::BELIEVED;
+use domain::marginal;
 use domain::wire::{
     DOLLARS_PER_MWH, Flows, GRAMS_PER_KWH, LoadSeries, MEGAWATTS, Origin, RealTime, Topic,
     ZoneSeries,
@@ -49,15 +50,6 @@ impl Odd {
     }
 }
 
-/// A word for the kind of a file, where a day has several.
-pub(super) fn name_of(feed: Files) -> &'static str {
-    match feed {
-        Files::RealTimePrice | Files::RealTimeEmissionRate => "real-time",
-        Files::DayAheadPrice | Files::DayAheadEmissionRate => "day-ahead",
-        Files::FuelMix | Files::LoadForecast | Files::InterfaceFlows => "file",
-    }
-}
-
 impl Content {
     /// Reads a file.
     ///
@@ -77,49 +69,64 @@ impl Content {
                 let odd = Odd { count: file.oddities.len() as u64, first };
                 (Self::Load(file), odd)
             }
-            Files::DayAheadEmissionRate | Files::RealTimeEmissionRate => {
-                let day_ahead = feed == Files::DayAheadEmissionRate;
-                let step = if day_ahead { Step::Hourly } else { Step::Minutes };
-                let mut file = emission_rate::parse(body, step)?;
-                let mut odd = Odd::of(&file.odd);
-                for (zone, rates) in &mut file.rates {
-                    rates.retain(|ts, rate| {
-                        let believed = BELIEVED.contains(rate);
-                        if !believed {
-                            odd.count += 1;
-                            odd.first.get_or_insert_with(|| {
-                                format!(
-                                    "{rate:.0} g/kWh of {} at {ts} is not believed",
-                                    zone.slug()
-                                )
-                            });
-                        }
-                        believed
-                    });
-                }
-                let content = if day_ahead { Self::DayAhead } else { Self::RealTime };
-                (content(file.rates), odd)
+            Files::DayAheadEmissionRate => {
+                let file = emission_rate::parse(body, Step::Hourly)?;
+                let (rates, odd) = believed(file.rates, &file.odd, RATES, "g/kWh");
+                (Self::DayAhead(rates), odd)
+            }
+            Files::RealTimeEmissionRate => {
+                let file = emission_rate::parse(body, Step::Minutes)?;
+                let (rates, odd) = believed(file.rates, &file.odd, RATES, "g/kWh");
+                (Self::RealTime(rates), odd)
             }
             Files::DayAheadPrice => {
                 let file = price::parse(body, Step::Hourly)?;
-                (Self::DayAhead(file.prices), Odd::of(&file.odd))
+                let (prices, odd) = believed(file.prices, &file.odd, PRICES, "$/MWh");
+                (Self::DayAhead(prices), odd)
             }
             Files::RealTimePrice => {
                 let file = price::parse(body, Step::Minutes)?;
-                (Self::RealTime(file.prices), Odd::of(&file.odd))
+                let (prices, odd) = believed(file.prices, &file.odd, PRICES, "$/MWh");
+                (Self::RealTime(prices), odd)
             }
             Files::FuelMix => anyhow::bail!("the fuel mix has a pump of its own"),
         })
     }
 
-    /// Ties that this program does not know.
-    pub fn unknown_ties(&self) -> impl Iterator<Item = (u32, &str)> {
-        let ties = match self {
+    /// Ties that this program does not know; of a file of flows only.
+    pub fn unknown_ties(&self) -> Option<&BTreeMap<u32, String>> {
+        match self {
             Self::Flows(file) => Some(&file.unknown_ties),
-            _ => None,
-        };
-        ties.into_iter().flatten().map(|(point, name)| (*point, name.as_str()))
+            Self::Load(_) | Self::DayAhead(_) | Self::RealTime(_) => None,
+        }
     }
+}
+
+/// Rates and prices that are passed on; a reader would refuse the whole message for one beyond.
+const RATES: RangeInclusive<f64> = marginal::BELIEVED;
+const PRICES: RangeInclusive<f64> = ZoneSeries::BELIEVED;
+
+/// The values within `bounds`; the others count as odd.
+fn believed(
+    mut zones: ByZone,
+    rows: &OddRows,
+    bounds: RangeInclusive<f64>,
+    unit: &str,
+) -> (ByZone, Odd) {
+    let mut odd = Odd::of(rows);
+    for (zone, values) in &mut zones {
+        values.retain(|ts, value| {
+            let kept = bounds.contains(value);
+            if !kept {
+                odd.count += 1;
+                odd.first.get_or_insert_with(|| {
+                    format!("{value:.0} {unit} of {zone} at {ts} is not believed")
+                });
+            }
+            kept
+        });
+    }
+    (zones, odd)
 }
 
 /// A payload.
@@ -157,8 +164,8 @@ pub(super) struct Saying {
     pub topic: Topic,
     /// Which of several on one topic: the day of the file.
     pub day: Option<NaiveDate>,
-    /// The newest instant in it that has been.
-    pub stamp: Option<Timestamp>,
+    /// Which of a row of instants, each of them said once.
+    pub instant: Option<Timestamp>,
     pub body: Body,
     /// The newest of its topic.
     pub retain: bool,
@@ -204,12 +211,16 @@ fn flows(contents: &[&Content], now: Timestamp, origin: Origin) -> Vec<Saying> {
         .map(|instant| (instant.ts, instant))
         .collect();
     let newest = instants.keys().next_back().copied();
-    let saying = |instant: &interface_flows::InterfaceFlows| Saying {
-        topic: Topic::Flows,
-        day: None,
-        stamp: Some(instant.ts),
-        body: Body::Flows(Flows::new(&instant.net(), instant.ties(), origin)),
-        retain: Some(instant.ts) == newest,
+    let saying = |instant: &interface_flows::InterfaceFlows| {
+        let mut flows = Flows::new(&instant.net(), instant.ties(), origin);
+        flows.net.retain(|_, net| Flows::BELIEVED_MW.contains(net));
+        Saying {
+            topic: Topic::Flows,
+            day: None,
+            instant: Some(instant.ts),
+            body: Body::Flows(flows),
+            retain: Some(instant.ts) == newest,
+        }
     };
     instants.into_values().map(saying).collect()
 }
@@ -231,7 +242,7 @@ fn loads(contents: &[&Content], now: Timestamp, origin: Origin) -> Vec<Saying> {
             let start = file.hours.first()?.0;
             let column = |column: usize| {
                 let hours = file.hours.iter().map(|(ts, loads)| (*ts, f64::from(loads[column])));
-                by_the_hour(start, hours)
+                by_the_hour(start, hours, &LoadSeries::BELIEVED_MW)
             };
             let zones = LoadZone::ALL.into_iter().enumerate();
             let zones =
@@ -249,7 +260,7 @@ fn loads(contents: &[&Content], now: Timestamp, origin: Origin) -> Vec<Saying> {
             Some(Saying {
                 topic: Topic::LoadForecast,
                 day: Some(file.day),
-                stamp: Some(start.min(now)),
+                instant: None,
                 body: Body::Load(series),
                 retain: Some(file.day) == newest,
             })
@@ -288,11 +299,6 @@ fn zones(
                 }
             }
             let start = hours.keys().next().copied().or(real_time.map(|now| now.ts))?;
-            let newest_hour =
-                hours.range(..=now).next_back().map(|(ts, _)| *ts + TimeDelta::hours(1));
-            // What comes every five minutes tells best whether the feed lives; day-ahead hours last all day.
-            let live = real_time.map(|value| value.ts).filter(|ts| now - *ts <= super::STALE);
-            let stamp = live.or(newest_hour.map(|ts| ts.min(now)));
             let series = ZoneSeries {
                 issued: now,
                 zone: zone.slug().to_owned(),
@@ -300,14 +306,14 @@ fn zones(
                 basis: basis.to_owned(),
                 start,
                 step_s: HOUR_S,
-                values: by_the_hour(start, hours),
+                values: by_the_hour(start, hours, &ZoneSeries::BELIEVED),
                 real_time,
                 origin,
             };
             Some(Saying {
                 topic: topic(zone),
                 day: None,
-                stamp,
+                instant: None,
                 body: Body::Zone(series),
                 retain: true,
             })
@@ -315,10 +321,11 @@ fn zones(
         .collect()
 }
 
-/// Values by the hour from `start`; an hour that is not there is `None`.
+/// Values by the hour from `start`; an hour that is not there, or not believed, is `None`.
 fn by_the_hour(
     start: Timestamp,
     hours: impl IntoIterator<Item = (Timestamp, f64)>,
+    believed: &RangeInclusive<f64>,
 ) -> Vec<Option<f64>> {
     let mut values = Vec::new();
     for (ts, value) in hours {
@@ -328,8 +335,92 @@ fn by_the_hour(
             if values.len() <= index {
                 values.resize(index + 1, None);
             }
-            values[index] = Some((value * 1000.0).round() / 1000.0);
+            values[index] = believed.contains(&value).then_some((value * 1000.0).round() / 1000.0);
         }
     }
     values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FLOWS: &str =
+        "Timestamp,Interface Name,Point ID,Flow (MWH),Positive Limit (MWH),Negative Limit (MWH)\n";
+    const LOADS: &str = "Time Stamp,Capitl,Centrl,Dunwod,Genese,Hud Vl,Longil,Mhk Vl,Millwd,N.Y.C.,North,West,NYISO\n";
+    const PRICES: &str = "Time Stamp,Name,PTID,LBMP ($/MWHr)\n";
+    const RATES: &str = "Timestamp,Zone,Tons of Carbon per mmBTU,IMER - CO2 (tons/MWh)\n";
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    /// What a file of `header` and `rows` comes to at noon in New York, and how many rows are odd.
+    fn said(kind: Kind, feed: Files, header: &str, rows: &[&str]) -> (Vec<Body>, u64) {
+        let file = format!("{header}{}", rows.join("\n"));
+        let (content, odd) = Content::read(feed, file.as_bytes()).unwrap();
+        let said = sayings(kind, &[&content], at("2026-03-10T16:00:00Z"), Origin::Nyiso);
+        (said.into_iter().map(|saying| saying.body).collect(), odd.count)
+    }
+
+    fn zone(body: &Body) -> &ZoneSeries {
+        let Body::Zone(series) = body else { panic!("{body:?}") };
+        series
+    }
+
+    /// A message with one value beyond bounds would be refused whole.
+    #[test]
+    fn a_value_that_readers_refuse_is_not_passed_on() {
+        let (flows, _) = said(
+            Kind::Flows,
+            Files::InterfaceFlows,
+            FLOWS,
+            &["03/10/2026 11:55,X,23324,15000,0,0", "03/10/2026 11:55,X,23317,700,0,0"],
+        );
+        let [Body::Flows(flows)] = flows.as_slice() else { panic!("{flows:?}") };
+        assert_eq!(flows.net, [("Ontario".to_owned(), 700.0)].into());
+        let (loads, _) = said(
+            Kind::LoadForecast,
+            Files::LoadForecast,
+            LOADS,
+            &["03/10/2026 00:00,-7,2,3,4,5,6,7,8,9,10,11,15000"],
+        );
+        let [Body::Load(loads)] = loads.as_slice() else { panic!("{loads:?}") };
+        assert_eq!((loads.zones["capitl"][0], loads.values[0]), (None, Some(15_000.0)));
+        let (prices, odd) = said(
+            Kind::Price,
+            Files::RealTimePrice,
+            PRICES,
+            &["03/10/2026 11:50:00,WEST,1,-41.5", "03/10/2026 11:55:00,WEST,1,12000"],
+        );
+        assert_eq!(zone(&prices[0]).real_time.unwrap().value, -41.5);
+        assert_eq!((odd, prices.len()), (1, 1));
+        for body in [Body::Flows(flows.clone()), Body::Load(loads.clone()), prices[0].clone()] {
+            let json = body.to_json();
+            match body {
+                Body::Flows(_) => assert!(Flows::from_json(&json).is_ok()),
+                Body::Load(_) => assert!(LoadSeries::from_json(&json).is_ok()),
+                Body::Zone(_) => assert!(ZoneSeries::from_json(&json).is_ok()),
+            }
+        }
+    }
+
+    #[test]
+    fn rates_outside_of_what_is_believed_are_odd() {
+        let rows = [
+            "03/10/2026 11:00,WEST,0.0531,3.1",
+            "03/10/2026 12:00,WEST,0.0531,-0.9",
+            "03/10/2026 13:00,WEST,0.0531,-1.1",
+        ];
+        let (rates, odd) = said(Kind::Marginal, Files::DayAheadEmissionRate, RATES, &rows);
+        assert_eq!((zone(&rates[0]).values.as_slice(), odd), ([Some(-900.0)].as_slice(), 2));
+    }
+
+    #[test]
+    fn real_time_is_never_of_the_future() {
+        let rows = ["03/10/2026 11:55:00,WEST,1,20", "03/10/2026 12:15:00,WEST,1,90"];
+        let (prices, _) = said(Kind::Price, Files::RealTimePrice, PRICES, &rows);
+        let now = zone(&prices[0]).real_time.unwrap();
+        assert_eq!((now.ts, now.value), (at("2026-03-10T15:55:00Z"), 20.0));
+    }
 }

@@ -3,6 +3,7 @@
 
 mod backfill;
 mod co2;
+mod feed_faults;
 mod feeds;
 mod forecast;
 mod kill;

@@ -3,6 +3,6 @@
 mod command;
 mod faults;
 mod generated;
-mod harness;
+pub mod harness;
 mod recorded;
 mod steering;

@@ -16,11 +16,11 @@ use tokio_util::sync::CancellationToken;
 use super::rig::{NOON, Rig, Service, at, json, with_both_brokers};
 use crate::broker::Bench;
 
-const FLOWS: &str = "ExternalLimitsFlows/20260310ExternalLimitsFlows.csv";
+pub(super) const FLOWS: &str = "ExternalLimitsFlows/20260310ExternalLimitsFlows.csv";
 const RATES: &str = "damimer/20260310dam_imer.csv";
 const RATES_NOW: &str = "rtimer/20260310rt_imer.csv";
 
-fn flows(rows: &[(&str, u32, f64)]) -> Option<Vec<u8>> {
+pub(super) fn flows(rows: &[(&str, u32, f64)]) -> Option<Vec<u8>> {
     let mut file =
         "Timestamp,Interface Name,Point ID,Flow (MWH),Positive Limit (MWH),Negative Limit (MWH)"
             .to_owned();
@@ -31,7 +31,7 @@ fn flows(rows: &[(&str, u32, f64)]) -> Option<Vec<u8>> {
 }
 
 /// By hand, after the documented header: no file of these rates was ever at hand.
-fn rates(rows: &[(&str, &str, f64)]) -> Option<Vec<u8>> {
+pub(super) fn rates(rows: &[(&str, &str, f64)]) -> Option<Vec<u8>> {
     let mut file = "Timestamp, Zone, LBMP - ($/MWh), VOM - ($/MWh), Tons of Carbon per mmBTU, \
         Tons of NOx per mmBTU, Implied Heat Rate - IHRi (mmBTU/MWh), IMER - CO2 (tons/MWh), \
         IMER - NOx (tons/MWh)"
@@ -43,7 +43,7 @@ fn rates(rows: &[(&str, &str, f64)]) -> Option<Vec<u8>> {
 }
 
 impl Rig {
-    fn feed(&self, kind: Kind) -> Service {
+    pub(super) fn feed(&self, kind: Kind) -> Service {
         let mut client = ClientConfig::new(self.base()).unwrap();
         client.min_interval = Duration::ZERO;
         client.read_timeout = Duration::from_millis(400);
@@ -64,16 +64,35 @@ impl Rig {
     }
 }
 
-async fn next_flows(subscriber: &mut Subscriber) -> Flows {
+pub(super) async fn next_flows(subscriber: &mut Subscriber) -> Flows {
     let received = subscriber.next("ny-power/upstream/flows", PATIENCE).await;
     Flows::from_json(received.text().as_bytes()).unwrap()
 }
 
-async fn next_status(subscriber: &mut Subscriber, feed: &str, state: &str) -> serde_json::Value {
+pub(super) async fn next_status(
+    subscriber: &mut Subscriber,
+    feed: &str,
+    state: &str,
+) -> serde_json::Value {
     loop {
         let topic = format!("ny-power/status/feed/{feed}");
         let status = json(&subscriber.next(&topic, PATIENCE).await);
         if status["state"] == state {
+            return status;
+        }
+    }
+}
+
+/// The next status of the feed with this word in its reason.
+pub(super) async fn next_reason(
+    subscriber: &mut Subscriber,
+    feed: &str,
+    word: &str,
+) -> serde_json::Value {
+    loop {
+        let topic = format!("ny-power/status/feed/{feed}");
+        let status = json(&subscriber.next(&topic, PATIENCE).await);
+        if status["reason"].as_str().unwrap().contains(word) {
             return status;
         }
     }
@@ -120,7 +139,7 @@ async fn flows_are_published_as_they_come(bench: Bench) {
 async fn rates_are_refused_when_their_unit_is_unknown(bench: Bench) {
     let rig = Rig::new(bench, NOON).await;
     let mut subscriber = rig.subscriber("ny-power/#").await;
-    rig.standin.put(RATES, rates(&[("11:00", "N.Y.C.", 0.4), ("13:00", "N.Y.C.", 0.5)]));
+    rig.standin.put(RATES, rates(&[("12:00", "N.Y.C.", 0.4), ("14:00", "N.Y.C.", 0.5)]));
     rig.standin.put(
         RATES_NOW,
         rates(&[
@@ -132,15 +151,17 @@ async fn rates_are_refused_when_their_unit_is_unknown(bench: Bench) {
     let service = rig.feed(Kind::Marginal);
     let received = subscriber.next("ny-power/upstream/marginal/nyc", PATIENCE).await;
     let series = ZoneSeries::from_json(received.text().as_bytes()).unwrap();
-    assert_eq!(series.start, at("2026-03-10T15:00:00Z"));
+    assert_eq!(series.start, at("2026-03-10T16:00:00Z"));
     assert_eq!(series.values, [Some(400.0), None, Some(500.0)]);
     let now = series.real_time.unwrap();
     assert_eq!((now.ts, now.value), (at("2026-03-10T15:55:00Z"), 450.0), "9,000 g is not believed");
 
     let pounds = String::from_utf8(rates(&[("11:00", "N.Y.C.", 0.4)]).unwrap()).unwrap();
     rig.standin.put(RATES, Some(pounds.replace("0.0531", "117").into_bytes()));
-    let status = next_status(&mut subscriber, "marginal", "late").await;
-    assert!(status["reason"].as_str().unwrap().contains("unit of the emission rates"), "{status}");
+    // A file of the hours ahead is compared once an hour.
+    rig.advance(61);
+    let status = next_reason(&mut subscriber, "marginal", "unit of the emission rates").await;
+    assert_eq!(status["state"], "late");
     service.stop().await;
 }
 
