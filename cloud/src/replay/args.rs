@@ -17,17 +17,22 @@ use super::pace::Speed;
 use super::page;
 use super::standin::{Material, Settings, Standin};
 
-/// Stand in for NYISO: serve recorded or generated fuel-mix files under NYISO's paths.
+/// Stand in for NYISO: serve recorded or generated files under NYISO's paths.
 ///
 /// Every answer is labelled `x-ny-power-origin: recorded` or `generated`. Stamps are rewritten so that
 /// now is inside the record: the days move, the time of day stays, and on the days of a clock change the
 /// files are as NYISO's are. Days older than --daily-days stand only in the zip of their month, as at
 /// NYISO. Where a record ends it begins again, whole weeks back.
+///
+/// The fuel mix decides which days there are. Beside it lie interface flows, load forecast, prices and
+/// marginal emission rates: all of them with --generate, else those that the folder holds, under the same
+/// shift (not with an --at of a time of day). What is not there is a 404.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_long_help = FAULTS_HELP)]
 #[command(group(ArgGroup::new("material").required(true).args(["dir", "generate"])))]
 pub struct ReplayArgs {
-    /// Folder of recorded files, at any depth: YYYYMMDDrtfuelmix.csv and YYYYMM01rtfuelmix_csv.zip.
+    /// Folder of recorded files, at any depth: YYYYMMDDrtfuelmix.csv, YYYYMM01rtfuelmix_csv.zip, and those of
+    /// other feeds beside them.
     #[arg(value_name = "DIR")]
     pub dir: Option<PathBuf>,
 

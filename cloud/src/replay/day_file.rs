@@ -110,7 +110,7 @@ fn split_row(line: &str) -> Option<(NaiveDateTime, StampStyle, Zone, &str)> {
 }
 
 /// Reads `MM/DD/YYYY HH:MM[:SS]`. By hand, since a month's zip has 60,000 of them.
-fn read_stamp(stamp: &str) -> Option<(NaiveDateTime, StampStyle)> {
+pub(super) fn read_stamp(stamp: &str) -> Option<(NaiveDateTime, StampStyle)> {
     let bytes = stamp.as_bytes();
     let style = match bytes.len() {
         16 => StampStyle::Minutes,

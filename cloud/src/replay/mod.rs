@@ -1,11 +1,12 @@
 //! `replay`: a stand-in for NYISO over HTTP, for demos, tests and work offline.
 //!
-//! It serves the real-time fuel mix under NYISO's paths, from recorded files or made up, moved so that
-//! now is inside the record. Every answer says that it is not NYISO: `x-ny-power-origin: recorded` or
+//! It serves the fuel mix and the feeds beside it under NYISO's paths, from recorded files or made up, moved
+//! so that now is inside the record. Every answer says that it is not NYISO: `x-ny-power-origin: recorded` or
 //! `generated`. It can misbehave on request.
 //!
 //! ```text
 //! Record, Generator ──> Source ──> MovedDay (Shift) ──> Shelf (what is there at an instant)
+//!        └────> recorded_feeds, other_feeds (posting) ────┘
 //!                                                        │
 //!                  Pace (its clock), Faults ──> Standin ─┴─> http
 //! ```
@@ -25,8 +26,10 @@ mod noise;
 mod other_feeds;
 mod pace;
 mod page;
+mod posting;
 mod reactors;
 mod record;
+mod recorded_feeds;
 mod render;
 mod shelf;
 mod shift;

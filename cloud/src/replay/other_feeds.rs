@@ -5,21 +5,17 @@
 
 use std::fmt::Write as _;
 
-use chrono::{Days, NaiveDate, TimeDelta, Timelike};
+use chrono::{Days, NaiveDate, TimeDelta};
 use domain::Timestamp;
 use domain::fuel_mix::Fuel;
 use domain::zone::LoadZone;
 use nyiso::eastern::{midnight, wall_clock};
-use nyiso::path::{Feed, FileKind, Span};
+use nyiso::path::Feed;
 
 use super::generator::Generator;
 use super::noise::Noise;
-
-/// Days that NYISO keeps a day's file.
-const KEPT: i64 = 14;
-
-/// From an interval's end to its row.
-const DELAY: TimeDelta = TimeDelta::minutes(5);
+use super::posting::reach;
+use super::shift::Shift;
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 86_400;
@@ -48,57 +44,44 @@ const TIES: [(&str, u32, f64, f64); 10] = [
 const SHARES: [f64; LoadZone::COUNT] =
     [0.078, 0.104, 0.038, 0.064, 0.064, 0.135, 0.051, 0.019, 0.336, 0.031, 0.08];
 
-/// The file as it is at `now`; `None` where there is none (yet, or any more).
+/// The file of `day` as it is at `now`, to go with a fuel mix that is moved by `shift`; `None` where it has no
+/// row yet.
 pub(super) fn file(
-    generator: &Generator,
-    seed: u64,
-    kind: FileKind,
+    (generator, seed): (&Generator, u64),
+    shift: Shift,
+    feed: Feed,
+    day: NaiveDate,
     now: Timestamp,
 ) -> Option<Vec<u8>> {
-    let today = wall_clock(now).0.date();
-    if kind.span == Span::Month || KEPT < (today - kind.date).num_days() {
-        return None;
-    }
-    let made = Maker { generator, noise: Noise::new(seed), now };
-    match kind.feed {
+    let made = Maker { generator, noise: Noise::new(seed), shift, reach: reach(feed, now) };
+    match feed {
         Feed::FuelMix => None,
-        Feed::InterfaceFlows => made.flows(kind.date),
-        Feed::LoadForecast => made.posted(kind.date, 7, 5).then(|| made.load_forecast(kind.date)),
-        Feed::DayAheadPrice => made.posted(kind.date, 11, 0).then(|| made.prices(kind.date, HOUR)),
-        Feed::DayAheadEmissionRate => {
-            made.posted(kind.date, 11, 0).then(|| made.rates(kind.date, HOUR))
-        }
-        Feed::RealTimePrice => made.begun(kind.date).then(|| made.prices(kind.date, 300)),
-        Feed::RealTimeEmissionRate => made.begun(kind.date).then(|| made.rates(kind.date, 300)),
+        Feed::InterfaceFlows => made.flows(day),
+        Feed::LoadForecast => Some(made.load_forecast(day)),
+        Feed::DayAheadPrice => Some(made.prices(day, HOUR)),
+        Feed::DayAheadEmissionRate => Some(made.rates(day, HOUR)),
+        Feed::RealTimePrice => Some(made.prices(day, 300)),
+        Feed::RealTimeEmissionRate => Some(made.rates(day, 300)),
     }
 }
 
 struct Maker<'a> {
     generator: &'a Generator,
     noise: Noise,
-    now: Timestamp,
+    /// How far the fuel mix that this goes with is moved.
+    shift: Shift,
+    /// The newest stamp that there can be.
+    reach: Timestamp,
 }
 
 impl Maker<'_> {
-    /// Whether the file of `day`, posted on the day before at this wall time, is there.
-    fn posted(&self, day: NaiveDate, hour: u32, minute: u32) -> bool {
-        let wall = wall_clock(self.now).0;
-        let before = day - Days::new(1);
-        before < wall.date()
-            || before == wall.date() && (hour, minute) <= (wall.hour(), wall.minute())
-    }
-
-    fn begun(&self, day: NaiveDate) -> bool {
-        midnight(day) + TimeDelta::minutes(5) + DELAY <= self.now
-    }
-
     /// Stamps of `day`: hours by their start, shorter steps by their end up to now.
     fn stamps(&self, day: NaiveDate, step: i64) -> impl Iterator<Item = Timestamp> {
         let (start, end) = (midnight(day), midnight(day + Days::new(1)));
         let first = if step < HOUR { start + TimeDelta::seconds(step) } else { start };
-        let seen = if step < HOUR { self.now - DELAY } else { end };
         std::iter::successors(Some(first), move |ts| Some(*ts + TimeDelta::seconds(step)))
-            .take_while(move |ts| *ts <= seen && (*ts < end || step < HOUR && *ts == end))
+            .take_while(|ts| *ts <= self.reach)
+            .take_while(move |ts| *ts < end || step < HOUR && *ts == end)
     }
 
     fn flows(&self, day: NaiveDate) -> Option<Vec<u8>> {
@@ -109,7 +92,7 @@ impl Maker<'_> {
         let mut rows = 0;
         for slot in 0.. {
             let ts = midnight(day) + TimeDelta::minutes(5 * slot);
-            if end <= ts || self.now < ts {
+            if end <= ts || self.reach < ts {
                 break;
             }
             let stamp = wall_clock(ts).0.format("%m/%d/%Y %H:%M");
@@ -123,9 +106,14 @@ impl Maker<'_> {
         (rows > 0).then(|| text.into_bytes())
     }
 
+    /// What the fuel mix that is served shows at `ts`.
+    fn megawatts(&self, ts: Timestamp) -> [u32; Fuel::COUNT] {
+        self.generator.megawatts(ts - self.shift.0)
+    }
+
     /// What the state uses, MW: what it generates, and what comes in.
     fn load(&self, ts: Timestamp) -> f64 {
-        let generated: u32 = self.generator.megawatts(ts).iter().sum();
+        let generated: u32 = self.megawatts(ts).iter().sum();
         f64::from(generated) + 3_500.0
     }
 
@@ -154,7 +142,7 @@ impl Maker<'_> {
 
     /// How hard the plants that burn something work, 0 to 1.
     fn strain(&self, ts: Timestamp) -> f64 {
-        let mix = self.generator.megawatts(ts);
+        let mix = self.megawatts(ts);
         let fossil: u32 = Fuel::ALL
             .into_iter()
             .zip(mix)
@@ -232,8 +220,8 @@ mod tests {
     use nyiso::{emission_rate, interface_flows, load_forecast, price};
 
     fn at(feed: Feed, date: &str, now: &str) -> Option<Vec<u8>> {
-        let kind = FileKind { feed, span: Span::Day, date: date.parse().unwrap() };
-        file(&Generator::new(7), 7, kind, now.parse().unwrap())
+        let (date, now) = (date.parse().unwrap(), now.parse().unwrap());
+        file((&Generator::new(7), 7), Shift(TimeDelta::zero()), feed, date, now)
     }
 
     #[test]
@@ -262,17 +250,6 @@ mod tests {
             let newest = minutes[&LoadZone::Nyc].keys().next_back().unwrap().to_rfc3339();
             assert_eq!(newest, "2026-03-10T15:55:00+00:00");
         }
-    }
-
-    #[test]
-    fn files_come_and_go_as_nyisos_do() {
-        let there = |feed, date, now| at(feed, date, now).is_some();
-        assert!(!there(Feed::LoadForecast, "2026-03-11", "2026-03-10T11:04:00Z"));
-        assert!(there(Feed::LoadForecast, "2026-03-11", "2026-03-10T11:05:00Z"));
-        assert!(!there(Feed::DayAheadPrice, "2026-03-11", "2026-03-10T14:59:00Z"));
-        assert!(there(Feed::DayAheadPrice, "2026-03-11", "2026-03-10T15:00:00Z"));
-        assert!(!there(Feed::RealTimePrice, "2026-03-10", "2026-03-10T04:09:00Z"));
-        assert!(!there(Feed::LoadForecast, "2026-02-20", "2026-03-10T11:05:00Z"));
     }
 
     #[test]

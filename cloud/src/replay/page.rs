@@ -29,8 +29,8 @@ pub(super) fn render(standin: &Standin) -> String {
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <title>{label} - NYISO stand-in</title></head><body>\n\
          <h1>NYISO stand-in: {label} data</h1>\n\
-         <p><strong>{warning}</strong> This is not NYISO. It serves the real-time fuel mix under \
-         NYISO's paths, for demos, tests and work offline.</p>\n\
+         <p><strong>{warning}</strong> This is not NYISO. It serves the fuel mix and the \
+         feeds beside it under NYISO's paths, for demos, tests and work offline.</p>\n\
          <table>\n{rows}</table>\n<h2>Files</h2>\n<ul>\n{files}</ul>\n\
          <p>Older days stand in the zips of their months.</p>\n</body></html>\n"
     )
@@ -42,6 +42,13 @@ pub(super) fn rows(standin: &Standin) -> Vec<(&'static str, String)> {
     let utc = |ts: domain::Timestamp| ts.to_rfc3339_opts(SecondsFormat::Secs, true);
     let shelf = standin.shelf();
     let mut rows = vec![("source", source(&shelf.source))];
+    if let Source::Recorded(recorded) = &shelf.source {
+        let others = recorded.record.others();
+        let others: Vec<String> =
+            others.into_iter().map(|(feed, days)| format!("{feed} of {days} days")).collect();
+        let others = if others.is_empty() { "none".to_owned() } else { others.join(", ") };
+        rows.push(("beside it", others));
+    }
     let (wall, zone) = wall_clock(now);
     rows.push(("now", format!("{} ({} {zone})", utc(now), wall.format("%Y-%m-%d %H:%M"))));
     if !shelf.shift.0.is_zero() {

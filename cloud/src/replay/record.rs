@@ -1,6 +1,6 @@
 //! A folder of recorded NYISO files: which days it holds, and where each lies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::ops::RangeInclusive;
@@ -57,11 +57,12 @@ enum Place {
     Zip { path: PathBuf, entry: usize },
 }
 
-/// The days of a folder. Never empty.
+/// The days of a folder: of the fuel mix, never empty, and of other feeds.
 #[derive(Debug)]
 pub(super) struct Record {
     dir: PathBuf,
     days: BTreeMap<NaiveDate, Place>,
+    others: HashMap<(Feed, NaiveDate), Place>,
 }
 
 impl Record {
@@ -75,19 +76,22 @@ impl Record {
         let mut files = Vec::new();
         walk(dir, &mut files)?;
         files.sort_by(|(_, a), (_, b)| a.cmp(b));
-        let mut days = BTreeMap::new();
+        let mut places = HashMap::new();
         for (kind, path) in files.iter().filter(|(kind, _)| kind.span == Span::Month) {
-            if let Err(source) = list_zip(path, &mut days) {
+            if let Err(source) = list_zip(path, &mut places) {
                 warn!(path = %path.display(), month = %kind.date, %source, "left out an archive that cannot be read");
             }
         }
         for (kind, path) in files.into_iter().filter(|(kind, _)| kind.span == Span::Day) {
-            days.insert(kind.date, Place::Csv(path));
+            places.insert((kind.feed, kind.date), Place::Csv(path));
         }
+        let is_mix = |(feed, _): &(Feed, NaiveDate), _: &mut Place| *feed == Feed::FuelMix;
+        let days: BTreeMap<_, _> =
+            places.extract_if(is_mix).map(|((_, day), place)| (day, place)).collect();
         if days.is_empty() {
             return Err(RecordError::Nothing { dir: dir.to_owned() });
         }
-        Ok(Self { dir: dir.to_owned(), days })
+        Ok(Self { dir: dir.to_owned(), days, others: places })
     }
 
     /// The folder.
@@ -157,15 +161,52 @@ impl Record {
     /// [`DayError`] when the file is gone, damaged, or not of this feed.
     pub fn read(&self, day: NaiveDate) -> Result<Option<DayFile>, DayError> {
         let Some(place) = self.days.get(&day) else { return Ok(None) };
-        let (Place::Csv(path) | Place::Zip { path, .. }) = place;
-        let bytes = read_place(place)
-            .map_err(|source| DayError::Unreadable { path: path.clone(), source })?;
+        let path = place.path();
+        let bytes = read_place(place)?;
         let (file, skipped) = DayFile::parse(&bytes)
-            .map_err(|source| DayError::NotFuelMix { path: path.clone(), source })?;
+            .map_err(|source| DayError::NotFuelMix { path: path.to_owned(), source })?;
         if skipped > 0 {
             warn!(path = %path.display(), %day, skipped, "left out lines without a readable stamp");
         }
         Ok(Some(file))
+    }
+
+    /// The file of `day` of a feed beside the fuel mix, as it was recorded; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`DayError`] when the file is gone or damaged.
+    pub fn read_other(&self, feed: Feed, day: NaiveDate) -> Result<Option<Vec<u8>>, DayError> {
+        self.others.get(&(feed, day)).map(read_place).transpose()
+    }
+
+    /// The feeds beside the fuel mix that it holds, and of how many days each.
+    pub fn others(&self) -> BTreeMap<&'static str, usize> {
+        let mut counts = BTreeMap::new();
+        for (feed, _) in self.others.keys() {
+            *counts.entry(name_of(*feed)).or_default() += 1;
+        }
+        counts
+    }
+}
+
+/// A feed by the name that people know it by.
+fn name_of(feed: Feed) -> &'static str {
+    match feed {
+        Feed::FuelMix => "fuel mix",
+        Feed::LoadForecast => "load forecast",
+        Feed::InterfaceFlows => "interface flows",
+        Feed::DayAheadPrice => "day-ahead prices",
+        Feed::RealTimePrice => "real-time prices",
+        Feed::DayAheadEmissionRate => "day-ahead emission rates",
+        Feed::RealTimeEmissionRate => "real-time emission rates",
+    }
+}
+
+impl Place {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Csv(path) | Self::Zip { path, .. } => path,
+        }
     }
 }
 
@@ -179,37 +220,37 @@ fn walk(dir: &Path, files: &mut Vec<(FileKind, PathBuf)>) -> Result<(), RecordEr
         // Links are not followed into folders: one of them may lead back up.
         if entry.file_type().map_err(unreadable(&path))?.is_dir() {
             walk(&path, files)?;
-        } else if let Some(kind) = entry.file_name().to_str().and_then(kind_of)
-            && kind.feed == Feed::FuelMix
-        {
+        } else if let Some(kind) = entry.file_name().to_str().and_then(kind_of) {
             files.push((kind, path));
         }
     }
     Ok(())
 }
 
-fn list_zip(path: &Path, days: &mut BTreeMap<NaiveDate, Place>) -> io::Result<()> {
+fn list_zip(path: &Path, places: &mut HashMap<(Feed, NaiveDate), Place>) -> io::Result<()> {
     let archive = zip::ZipArchive::new(File::open(path)?)?;
     for entry in 0..archive.len() {
         let kind = archive.name_for_index(entry).and_then(|name| kind_of(&name.ok()?));
-        if let Some(kind) = kind.filter(|kind| (kind.feed, kind.span) == (Feed::FuelMix, Span::Day))
-        {
-            days.insert(kind.date, Place::Zip { path: path.to_owned(), entry });
+        if let Some(kind) = kind.filter(|kind| kind.span == Span::Day) {
+            places.insert((kind.feed, kind.date), Place::Zip { path: path.to_owned(), entry });
         }
     }
     Ok(())
 }
 
-fn read_place(place: &Place) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    match place {
-        Place::Csv(path) => File::open(path)?.take(MAX_DAY_BYTES).read_to_end(&mut bytes)?,
-        Place::Zip { path, entry } => {
-            let mut archive = zip::ZipArchive::new(File::open(path)?)?;
-            archive.by_index(*entry)?.take(MAX_DAY_BYTES).read_to_end(&mut bytes)?
-        }
+fn read_place(place: &Place) -> Result<Vec<u8>, DayError> {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        match place {
+            Place::Csv(path) => File::open(path)?.take(MAX_DAY_BYTES).read_to_end(&mut bytes)?,
+            Place::Zip { path, entry } => {
+                let mut archive = zip::ZipArchive::new(File::open(path)?)?;
+                archive.by_index(*entry)?.take(MAX_DAY_BYTES).read_to_end(&mut bytes)?
+            }
+        };
+        Ok(bytes)
     };
-    Ok(bytes)
+    read().map_err(|source| DayError::Unreadable { path: place.path().to_owned(), source })
 }
 
 #[cfg(test)]
@@ -222,7 +263,8 @@ mod tests {
 
     fn record(days: &[&str]) -> Record {
         let place = || Place::Csv(PathBuf::new());
-        Record { dir: PathBuf::new(), days: days.iter().map(|day| (date(day), place())).collect() }
+        let days = days.iter().map(|day| (date(day), place())).collect();
+        Record { dir: PathBuf::new(), days, others: HashMap::new() }
     }
 
     #[track_caller]

@@ -13,16 +13,15 @@ use domain::Timestamp;
 use domain::fuel_mix::FuelMix;
 use domain::wire::Origin;
 use nyiso::eastern::{day_of, file_day, midnight, wall_clock};
-use nyiso::path::{Feed, FileKind, Span, fuel_mix_day};
+use nyiso::path::{Feed, FileKind, Span};
 
 use super::fault::Copies;
 use super::moved::{Line, MovedDay};
 use super::noise::Noise;
-use super::other_feeds;
 use super::record::DayError;
-use super::render;
 use super::shift::{Placed, Shift};
 use super::source::Source;
+use super::{other_feeds, posting, recorded_feeds, render};
 
 /// Days kept at hand: today's and yesterday's are asked for every minute.
 const DAYS_AT_HAND: usize = 3;
@@ -103,16 +102,6 @@ impl Shelf {
         now: Timestamp,
         view: View,
     ) -> Result<Option<Found>, DayError> {
-        if kind.feed != Feed::FuelMix {
-            // Only what is made up has the other feeds too.
-            let made = match &self.source {
-                Source::Generated { generator, seed } => {
-                    other_feeds::file(generator, *seed, kind, now - view.late)
-                }
-                Source::Recorded(_) | Source::Scripted => None,
-            };
-            return Ok(made.map(|bytes| Found { bytes, modified: now }));
-        }
         let today = day_of(now);
         match kind.span {
             Span::Day => {
@@ -120,10 +109,10 @@ impl Shelf {
                 if (today - kind.date).num_days() > kept {
                     Ok(None)
                 } else {
-                    self.day(kind.date, now, view)
+                    self.file(kind.feed, kind.date, now, view)
                 }
             }
-            Span::Month => self.month(kind.date, today, now, view),
+            Span::Month => self.month(kind.feed, kind.date, now, view),
         }
     }
 
@@ -137,6 +126,32 @@ impl Shelf {
             let pushed = lock(&self.pushed);
             seen.chain(pushed.keys().copied().filter(|ts| file_day(*ts) == day)).max()
         })
+    }
+
+    fn file(
+        &self,
+        feed: Feed,
+        day: NaiveDate,
+        now: Timestamp,
+        view: View,
+    ) -> Result<Option<Found>, DayError> {
+        if feed == Feed::FuelMix {
+            return self.day(day, now, view);
+        }
+        let seen = now - view.late;
+        if !posting::is_there(feed, day, seen) {
+            return Ok(None);
+        }
+        let bytes = match &self.source {
+            Source::Generated { generator, seed } => {
+                other_feeds::file((generator, *seed), self.shift, feed, day, seen)
+            }
+            Source::Recorded(recorded) => {
+                recorded_feeds::file(recorded, self.shift, feed, day, seen)?
+            }
+            Source::Scripted => None,
+        };
+        Ok(bytes.map(|bytes| Found { bytes, modified: now }))
     }
 
     fn day(&self, day: NaiveDate, now: Timestamp, view: View) -> Result<Option<Found>, DayError> {
@@ -187,11 +202,12 @@ impl Shelf {
 
     fn month(
         &self,
+        feed: Feed,
         first: NaiveDate,
-        today: NaiveDate,
         now: Timestamp,
         view: View,
     ) -> Result<Option<Found>, DayError> {
+        let today = day_of(now);
         if today <= first {
             return Ok(None);
         }
@@ -199,9 +215,9 @@ impl Shelf {
         let mut days = Vec::new();
         let mut modified = None;
         for day in first.iter_days().take_while(in_month) {
-            if let Some(found) = self.day(day, now, view)? {
+            if let Some(found) = self.file(feed, day, now, view)? {
                 modified = modified.max(Some(found.modified));
-                let path = fuel_mix_day(day);
+                let path = feed.day(day);
                 let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
                 days.push((day, (name, wall_clock(found.modified).0, found.bytes)));
             }

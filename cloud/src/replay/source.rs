@@ -59,7 +59,7 @@ impl Source {
 impl Loop {
     /// How far before `day` the day lies that stands in for it: whole weeks where the stretch has
     /// one, so that Sundays stay Sundays. Zero inside the stretch and before it.
-    fn rounds_back(&self, day: NaiveDate) -> TimeDelta {
+    pub(super) fn rounds_back(&self, day: NaiveDate) -> TimeDelta {
         let (first, last) = (*self.stretch.start(), *self.stretch.end());
         let length = (last - first).num_days() + 1;
         let round = if length < 7 { length } else { length / 7 * 7 };

@@ -2,6 +2,7 @@
 
 mod command;
 mod faults;
+mod feeds;
 mod generated;
 pub mod harness;
 mod recorded;
