@@ -16,7 +16,8 @@
 //!                  the winning claim wants closed, and min off over
 //!
 //!  claims, highest first       wants                                  stated while
-//!  safety     starting         the position found                     data or clock unknown, grace not over
+//!  safety     starting         the position found                     data or clock unknown, grace not over,
+//!                                                                     and no departure that forces a charge
 //!  manual     by hand          the position of the hand               `manual_hold` since the hand
 //!             mode now, off    closed, open                           that mode
 //!             charge now, skip   closed, open                           until its end
@@ -237,8 +238,12 @@ pub fn decide(facts: &Facts<'_>, settings: &Settings) -> Decision {
 type Grid = Result<(CarbonIntensity, Basis, Bounds), NoSignal>;
 
 /// Until clock and data are there, a start keeps what it found: a service that restarts must not flip the
-/// relay twice. A mode that needs neither does not wait.
+/// relay twice. A mode that needs neither does not wait, nor does a departure that forces the charge: what
+/// data would say changes nothing then, and a program that is restarted again and again would wait for ever.
 fn starting(facts: &Facts<'_>, settings: &Settings, grid: &Grid) -> Option<Claim> {
+    if charge::departure(facts, settings).is_some() {
+        return None;
+    }
     let awaited = match grid {
         Err(NoSignal::Clock(_)) if charge::is_planned(settings, facts) => Awaited::Clock,
         // A plan by forecast or history needs no reading.

@@ -319,3 +319,25 @@ async fn the_night_of_each_clock_change_is_charged_whole() {
         agent.kill().await;
     }
 }
+
+#[tokio::test]
+async fn an_agent_that_is_restarted_all_the_time_has_the_car_ready() {
+    let desk = desk(Open);
+    desk.clock.set(at("2026-03-25T08:00:00Z"));
+    let mut charged = 0;
+    while agent_now(&desk) < at(MORNING) {
+        // Shorter than a start may wait for data, which never come.
+        let mut agent = desk.start();
+        agent.cycle().await;
+        agent.wait(MINUTE);
+        agent.cycle().await;
+        charged += i64::from(desk.bench().position == Closed);
+        agent.kill().await;
+    }
+    assert!(119 <= charged, "{charged} minutes");
+}
+
+fn agent_now(desk: &Desk) -> Timestamp {
+    use service::clock::Clock as _;
+    desk.clock.now()
+}

@@ -26,6 +26,7 @@ struct Desk {
     bounds: bool,
     usual: fn(Timestamp) -> Option<CarbonIntensity>,
     charge: Option<Asked>,
+    basis: PlanBasis,
     wishes: Wishes,
 }
 
@@ -61,6 +62,7 @@ impl Desk {
             bounds: true,
             usual: nothing_usual,
             charge: None,
+            basis: PlanBasis::Forecast,
             wishes: Wishes::default(),
         }
     }
@@ -111,7 +113,7 @@ impl Desk {
                 left: *left,
                 depart: *depart,
                 runs,
-                basis: PlanBasis::Forecast,
+                basis: self.basis,
             }),
             wishes: self.wishes,
         };
@@ -489,4 +491,18 @@ fn a_plan_without_any_forecast_is_waited_for_as_long_as_a_start_may_wait() {
     desk.settings.mode = Mode::Clean;
     desk.charge = None;
     desk.check(Closed, Priority::Default);
+}
+
+#[test]
+fn a_departure_at_risk_does_not_wait_for_a_start() {
+    let mut desk = Desk::planned(Open, 2);
+    desk.settings.start_grace = Duration::from_secs(3600);
+    desk.basis = PlanBasis::Deadline;
+    desk.wait(9 * 3600 + 44 * 60);
+    desk.started = desk.at;
+    desk.check(Open, Priority::Safety);
+    desk.wait(60).check(Closed, Priority::Departure);
+    // By a clock that is wrong there is no departure, and the start waits as it did.
+    desk.clock = ClockTrust::NotSet;
+    desk.check(Open, Priority::Safety);
 }
