@@ -267,7 +267,7 @@ impl Charger {
         }
         let next = config.schedule.next_after(now.wall, NEW_YORK);
         let depart = overrides.depart_once.or(next);
-        self.turn_to(depart);
+        self.turn_to(depart, &now);
         let jumped = self.count(&config, look);
         self.last = Some((now, look.position));
         let Some(depart) = depart else {
@@ -285,7 +285,7 @@ impl Charger {
     }
 
     /// Another departure than before: what was charged for one that has been counts no more.
-    fn turn_to(&mut self, depart: Option<Timestamp>) {
+    fn turn_to(&mut self, depart: Option<Timestamp>, now: &Moment) {
         let Some(depart) = depart else {
             self.depart = None;
             return;
@@ -296,8 +296,12 @@ impl Charger {
         let before = self.progress.depart;
         let secs = depart.timestamp();
         let has_left = match self.depart {
+            // By the stopwatch: a wall clock that is set a day ahead makes no car leave, and a machine
+            // that sleeps over the departure does not keep it at home.
             Some(known) => {
-                known < depart && self.last.is_some_and(|(at, _)| known <= at.wall + JUMP)
+                let is_over =
+                    |last: &Moment| known - JUMP <= last.wall_in(now.at_least_since(last));
+                known < depart && self.last.is_some_and(|(last, _)| is_over(&last))
             }
             None => before != secs,
         };

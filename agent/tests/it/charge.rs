@@ -337,6 +337,20 @@ async fn an_agent_that_is_restarted_all_the_time_has_the_car_ready() {
     assert!(119 <= charged, "{charged} minutes");
 }
 
+#[tokio::test]
+async fn a_machine_that_sleeps_over_a_departure_starts_the_next_charge_from_nothing() {
+    let desk = desk(Closed);
+    let mut agent = desk.start();
+    agent.foresee(clean_nights);
+    Night::default().go(&mut agent, &desk, "2026-03-25T09:00:00Z").await;
+    assert_eq!(agent.cycle().await.charge.unwrap().left_kwh, 0.0);
+    // Asleep until noon; the stopwatch of the kernel goes on.
+    agent.wait(7 * HOUR);
+    let charge = agent.cycle().await.charge.unwrap();
+    assert_eq!((charge.depart, charge.left_kwh), (at("2026-03-26T11:30:00Z"), 14.0));
+    agent.kill().await;
+}
+
 fn agent_now(desk: &Desk) -> Timestamp {
     use service::clock::Clock as _;
     desk.clock.now()
