@@ -274,6 +274,7 @@ impl Agent {
             trusted: clock == ClockTrust::Trusted,
             position: seen.position,
             switches: &seen.switches,
+            origin: self.grid.origin(),
             limits: &self.settings.limits,
             usual: &usual,
             overrides: &overrides,

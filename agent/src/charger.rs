@@ -147,6 +147,8 @@ pub struct Look<'a> {
     pub position: Contactor,
     /// How it got there.
     pub switches: &'a SwitchLog,
+    /// Whose readings are decided by: a forecast of another origin is not planned with.
+    pub origin: Origin,
     /// What it can bear.
     pub limits: &'a Limits,
     /// The usual intensity at a time.
@@ -279,7 +281,7 @@ impl Charger {
             self.planned = None;
             return;
         }
-        if jumped || self.is_due(depart, &now) {
+        if jumped || self.is_due(depart, look) {
             self.replan(&config, look, depart, left);
         }
     }
@@ -343,13 +345,19 @@ impl Charger {
         }
     }
 
-    fn is_due(&self, depart: Timestamp, now: &Moment) -> bool {
+    fn is_due(&self, depart: Timestamp, look: &Look<'_>) -> bool {
         let Some(planned) = &self.planned else { return true };
-        let age = now.at_least_since(&planned.made);
-        let newer = planned.forecast != self.forecast.as_ref().map(|forecast| forecast.issued);
-        let ran_out = planned.runs.last().is_none_or(|run| run.1 <= now.wall);
-        // Without a forecast so far, the first one does not wait.
-        planned.depart != depart || REPLAN <= age || ran_out || newer && planned.forecast.is_none()
+        let age = look.now.at_least_since(&planned.made);
+        let ran_out = planned.runs.last().is_none_or(|run| run.1 <= look.now.wall);
+        // Without a forecast so far, the first one does not wait; nor does one that counts no more.
+        let other = planned.forecast.is_some() != self.usable(look.origin).is_some();
+        planned.depart != depart || REPLAN <= age || ran_out || other
+    }
+
+    /// The forecast, where it is of the same origin as the readings: what was kept of a demo plans no real
+    /// charge.
+    fn usable(&self, origin: Origin) -> Option<&CarbonForecast> {
+        self.forecast.as_ref().filter(|forecast| forecast.origin == origin)
     }
 
     fn replan(
@@ -360,7 +368,7 @@ impl Charger {
         left: TimeDelta,
     ) {
         let now = look.now.wall;
-        let outlook = self.outlook(now, look.usual);
+        let outlook = self.outlook(now, look);
         let request = request(config, look, depart, left);
         let new = match plan::plan(now, &request, &outlook) {
             Ok(new) => new,
@@ -370,7 +378,7 @@ impl Charger {
                 return;
             }
         };
-        let forecast = self.forecast.as_ref().map(|forecast| forecast.issued);
+        let forecast = self.usable(look.origin).map(|forecast| forecast.issued);
         if let Some(planned) = self.planned.as_mut().filter(|planned| planned.depart == depart)
             && let Ok(rest) = planned.plan.remaining(now, &request, &outlook)
             && plan::keep_or_replace(&rest, &new, WORTH) == Choice::Keep
@@ -391,12 +399,8 @@ impl Charger {
     }
 
     /// The forecast while its slots cover, and behind it the agent's own hours of the week.
-    fn outlook(
-        &self,
-        now: Timestamp,
-        usual: &dyn Fn(Timestamp) -> Option<CarbonIntensity>,
-    ) -> Outlook {
-        let slots = self.forecast.iter().flat_map(CarbonForecast::slots);
+    fn outlook(&self, now: Timestamp, look: &Look<'_>) -> Outlook {
+        let slots = self.usable(look.origin).into_iter().flat_map(CarbonForecast::slots);
         let slots = slots.filter(|slot| now < slot.end).map(|slot| Slot {
             start: slot.start,
             end: slot.end,
@@ -409,7 +413,7 @@ impl Charger {
         let first = now.duration_trunc(TimeDelta::hours(1)).unwrap_or(now);
         let history = (0..PROFILE_HOURS).filter_map(|hour| {
             let start = first + TimeDelta::hours(hour);
-            let value = usual(start)?.grams_per_kwh();
+            let value = (look.usual)(start)?.grams_per_kwh();
             Some(Slot { start, end: start + TimeDelta::hours(1), value })
         });
         known.clone().with_history(history.collect()).unwrap_or(known)

@@ -321,6 +321,20 @@ async fn the_night_of_each_clock_change_is_charged_whole() {
 }
 
 #[tokio::test]
+async fn a_machine_that_sleeps_over_a_departure_starts_the_next_charge_from_nothing() {
+    let desk = desk(Closed);
+    let mut agent = desk.start();
+    agent.foresee(clean_nights);
+    Night::default().go(&mut agent, &desk, "2026-03-25T09:00:00Z").await;
+    assert_eq!(agent.cycle().await.charge.unwrap().left_kwh, 0.0);
+    // Asleep until noon; the stopwatch of the kernel goes on.
+    agent.wait(7 * HOUR);
+    let charge = agent.cycle().await.charge.unwrap();
+    assert_eq!((charge.depart, charge.left_kwh), (at("2026-03-26T11:30:00Z"), 14.0));
+    agent.kill().await;
+}
+
+#[tokio::test]
 async fn an_agent_that_is_restarted_all_the_time_has_the_car_ready() {
     let desk = desk(Open);
     desk.clock.set(at("2026-03-25T08:00:00Z"));
@@ -338,16 +352,27 @@ async fn an_agent_that_is_restarted_all_the_time_has_the_car_ready() {
 }
 
 #[tokio::test]
-async fn a_machine_that_sleeps_over_a_departure_starts_the_next_charge_from_nothing() {
-    let desk = desk(Closed);
+async fn a_forecast_of_a_demo_that_was_kept_moves_no_real_charger() {
+    let mut desk = desk(Closed);
     let mut agent = desk.start();
-    agent.foresee(clean_nights);
-    Night::default().go(&mut agent, &desk, "2026-03-25T09:00:00Z").await;
-    assert_eq!(agent.cycle().await.charge.unwrap().left_kwh, 0.0);
-    // Asleep until noon; the stopwatch of the kernel goes on.
-    agent.wait(7 * HOUR);
-    let charge = agent.cycle().await.charge.unwrap();
-    assert_eq!((charge.depart, charge.left_kwh), (at("2026-03-26T11:30:00Z"), 14.0));
+    let mut reading = agent.reading(150.0);
+    reading.origin = Origin::Generated;
+    agent.hear(reading);
+    let mut made_up = forecast(agent.now(), clean_nights);
+    made_up.origin = Origin::Generated;
+    assert!(agent.hear_event(FeedEvent::Forecast(Box::new(made_up.clone()))));
+    assert_eq!(agent.cycle().await.charge.unwrap().basis, "forecast");
+    agent.kill().await;
+    desk.accept_demo = false;
+    let mut agent = desk.start();
+    assert_eq!(agent.cycle().await.charge.unwrap().basis, "deadline");
+    agent.kill().await;
+    // Nor does one mix with live readings where demos are welcome.
+    desk.accept_demo = true;
+    let mut agent = desk.start();
+    agent.read(150.0);
+    agent.hear_event(FeedEvent::Forecast(Box::new(made_up)));
+    assert_eq!(agent.cycle().await.charge.unwrap().basis, "deadline");
     agent.kill().await;
 }
 
