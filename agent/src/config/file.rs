@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use domain::control::{Settings, Threshold};
+use domain::control::{Mode, Settings, Threshold};
 use domain::wire::DEFAULT_ROOT;
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +37,7 @@ pub(super) struct Feed {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Control {
-    pub mode: ModeWord,
+    pub mode: Option<ModeWord>,
     pub tick_secs: u64,
     pub min_on_secs: u64,
     pub min_off_secs: u64,
@@ -142,11 +142,10 @@ pub enum OnExit {
     Keep,
 }
 
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum ModeWord {
     Clean,
-    #[default]
     Threshold,
     Now,
     Off,
@@ -169,6 +168,29 @@ pub(super) enum ThresholdUnit {
     Grams,
 }
 
+impl ModeWord {
+    /// What it means.
+    pub fn mode(self) -> Mode {
+        match self {
+            Self::Clean => Mode::Clean,
+            Self::Threshold => Mode::Threshold,
+            Self::Now => Mode::Now,
+            Self::Off => Mode::Off,
+            Self::Observe => Mode::Observe,
+        }
+    }
+
+    fn of(mode: Mode) -> Self {
+        match mode {
+            Mode::Clean => Self::Clean,
+            Mode::Threshold => Self::Threshold,
+            Mode::Now => Self::Now,
+            Mode::Off => Self::Off,
+            Mode::Observe => Self::Observe,
+        }
+    }
+}
+
 impl File {
     /// Whether the user said where state lives.
     pub fn names_state_dir(&self) -> bool {
@@ -181,6 +203,7 @@ impl File {
         let mut all = self.clone();
         all.state_dir = Some(config.state_dir.clone());
         all.feed.accept_demo = Some(config.feed.accept_demo);
+        all.control.mode = Some(ModeWord::of(config.control.mode));
         let threshold = &mut all.control.threshold;
         (threshold.close_below, threshold.open_above) = match config.control.threshold {
             Threshold::Percentile { close_below, open_above } => {
@@ -215,7 +238,7 @@ impl Default for Control {
     fn default() -> Self {
         let Settings { limits, start_grace, manual_hold, .. } = Settings::default();
         Self {
-            mode: ModeWord::default(),
+            mode: None,
             tick_secs: 10,
             min_on_secs: limits.min_on.as_secs(),
             min_off_secs: limits.min_off.as_secs(),

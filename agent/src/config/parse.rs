@@ -79,8 +79,12 @@ impl File {
         let actuator = self.actuator(&mut check, state_dir.as_deref());
         // Two instances on one machine have two state directories: that, and the machine, make a device.
         let device = state_dir.as_deref().map(device_id).unwrap_or_default();
-        let must = matches!(self.control.mode, ModeWord::Clean);
+        let must = matches!(self.control.mode, Some(ModeWord::Clean));
         let charge = self.charge.parse(&self.schedule, must, device, &mut check);
+        // Whoever says when the car leaves wants it ready then.
+        let usual = if charge.is_some() { Mode::Clean } else { Mode::default() };
+        let mode = self.control.mode.map_or(usual, ModeWord::mode);
+        let control = control.map(|control| Settings { mode, ..control });
         match (state_dir, feed, control, tick_secs, actuator) {
             (Some(state_dir), Some(feed), Some(control), Some(tick_secs), Some(actuator))
                 if check.0.is_empty() =>
@@ -166,13 +170,8 @@ impl File {
         let slack_mins = check.range("charge.slack_mins", self.charge.slack_mins, (5, 12 * 60));
         let threshold = control.threshold.parse(check);
         Some(Settings {
-            mode: match control.mode {
-                ModeWord::Clean => Mode::Clean,
-                ModeWord::Threshold => Mode::Threshold,
-                ModeWord::Now => Mode::Now,
-                ModeWord::Off => Mode::Off,
-                ModeWord::Observe => Mode::Observe,
-            },
+            // What is usual depends on whether a charge is described: see `parse`.
+            mode: Mode::default(),
             threshold: threshold?,
             limits: Limits {
                 min_on: Duration::from_secs(min_on?),

@@ -179,6 +179,21 @@ fn what_is_set_is_what_is_used() {
 }
 
 #[test]
+fn who_says_when_the_car_leaves_has_it_ready_then_unless_another_mode_is_asked_for() {
+    let charge = "[charge]\nneed_kwh = 10\npower_kw = 7.2\n[schedule]\nmon = \"07:30\"";
+    let mode = |text: &str| read(text).expect("no mistakes").control.mode;
+    assert_eq!(mode(charge), Mode::Clean);
+    assert_eq!(mode(&format!("[control]\nmode = \"threshold\"\n{charge}")), Mode::Threshold);
+    assert_eq!(mode(&format!("[control]\nmode = \"observe\"\n{charge}")), Mode::Observe);
+    assert_eq!(mode(""), Mode::Threshold);
+    check("[schedule]\nmon = \"07:30\"", &["charge.need_kwh: must be given", "charge.power_kw"]);
+    check(
+        "[control]\nmode = \"clean\"",
+        &["charge.need_kwh", "charge.power_kw", "schedule: names no departure"],
+    );
+}
+
+#[test]
 fn state_has_a_usual_place() {
     #[track_caller]
     fn check(environment: &[(&str, &str)], expected: Option<&str>) {
