@@ -9,7 +9,8 @@
 //!
 //! Flows, load forecast, marginal rates and prices make the numbers better, and none is needed for any of
 //! them. So each has a task, failures and a switch of its own, and none of this can hold up the fuel mix.
-//! Nothing is kept on disk: what was said last is retained by the broker and said again after a restart.
+//! After a restart what is retained may be said again. Only of the flows, which come instant by instant, the
+//! pump's store knows how far the broker has acknowledged them: no instant is published twice.
 
 mod content;
 mod health;
@@ -29,7 +30,8 @@ use nyiso::eastern;
 use nyiso::path::{Feed as Files, FileKind, Span};
 use rand::RngExt;
 use service::clock::Clock;
-use service::mqtt::{Publication, Publisher};
+use service::history::{History, Retention, Series};
+use service::mqtt::{Delivery, Publication, Publisher};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
@@ -51,13 +53,16 @@ const STATUS_EVERY: TimeDelta = TimeDelta::minutes(5);
 /// Files that fail are asked for less and less often, at last at each of so many looks.
 const SLOWEST: u32 = 6;
 
+/// The newest instant of the flows that the broker has acknowledged, by its time.
+const FLOWS_SAID: Series = Series::new("flows-said", Retention::days(36_500, 1));
+
 /// What the feeds are told.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct FeedsConfig {
     /// Time between two looks at the fuel mix; these feeds take multiples of it.
     pub poll_interval: Duration,
-    /// Which are on.
-    pub switches: Switches,
+    /// First level of every topic.
+    pub root: Root,
 }
 
 /// Reads one feed until `shutdown`.
@@ -67,16 +72,22 @@ pub struct FeedsConfig {
 pub async fn run(
     kind: Kind,
     config: FeedsConfig,
-    root: Root,
     client: Arc<Client>,
     publisher: Publisher,
+    store: Arc<dyn History>,
     clock: Arc<dyn Clock>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let interval = config.poll_interval * kind.intervals();
     let work = || {
-        let (root, client) = (root.clone(), Arc::clone(&client));
-        let reader = FeedReader::new(kind, root, client, publisher.clone(), Arc::clone(&clock));
+        let reader = FeedReader::new(
+            kind,
+            config.root.clone(),
+            Arc::clone(&client),
+            publisher.clone(),
+            Arc::clone(&store),
+            Arc::clone(&clock),
+        );
         reader.run(interval, shutdown.clone())
     };
     again_after_panic(kind.name(), interval, &shutdown, work).await;
@@ -125,12 +136,21 @@ struct Held {
     asked: Timestamp,
 }
 
+/// How far the flows were acknowledged, by the store; `None` when it does not say: then a day is said again.
+fn acknowledged(store: &dyn History) -> Option<Timestamp> {
+    let last = store.last(&FLOWS_SAID).inspect_err(|error| {
+        warn!(%error, "how far the flows were published cannot be read");
+    });
+    last.ok().flatten().map(|record| record.ts)
+}
+
 /// One feed at work.
 struct FeedReader {
     kind: Kind,
     root: Root,
     client: Arc<Client>,
     publisher: Publisher,
+    store: Arc<dyn History>,
     clock: Arc<dyn Clock>,
     /// How far the source's present is ahead of our clock: a stand-in may play faster than time.
     ahead: TimeDelta,
@@ -156,19 +176,22 @@ impl FeedReader {
         root: Root,
         client: Arc<Client>,
         publisher: Publisher,
+        store: Arc<dyn History>,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let flows_until = if kind == Kind::Flows { acknowledged(store.as_ref()) } else { None };
         Self {
             kind,
             root,
             client,
             publisher,
+            store,
             clock,
             ahead: TimeDelta::zero(),
             origin: Origin::default(),
             held: BTreeMap::new(),
             said: BTreeMap::new(),
-            flows_until: None,
+            flows_until,
             unknown_ties: BTreeSet::new(),
             troubles: BTreeMap::new(),
             status: None,
@@ -184,7 +207,11 @@ impl FeedReader {
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                () = self.round() => {}
+                () = self.look_at_all() => {}
+            }
+            // A wish to stop cuts the looking short, but not what is on its way: it is noted first.
+            if let Some((instant, delivery)) = self.say() {
+                self.note_delivery(instant, delivery).await;
             }
             let pause = interval.mul_f64(rand::rng().random_range(0.9..1.1));
             let pause = pause.max(self.retry_after.take().unwrap_or_default());
@@ -196,7 +223,7 @@ impl FeedReader {
     }
 
     /// One look at every file that can have changed.
-    async fn round(&mut self) {
+    async fn look_at_all(&mut self) {
         self.forget();
         for feed in self.kind.upstream() {
             if let Some(trouble) = self.troubles.get_mut(&Term::of(*feed))
@@ -219,7 +246,21 @@ impl FeedReader {
             }
             self.note_outcome(*feed, failure);
         }
-        self.say();
+    }
+
+    /// Notes how far the flows were acknowledged. What was not delivered is said again at the next look.
+    async fn note_delivery(&mut self, instant: Timestamp, delivery: Delivery) {
+        let outcome = match delivery.await {
+            Ok(()) => self.store.put(&FLOWS_SAID, instant, &[]).map_err(anyhow::Error::from),
+            Err(error) => {
+                self.flows_until = acknowledged(self.store.as_ref());
+                self.said.clear();
+                Err(error.into())
+            }
+        };
+        if let Err(error) = outcome {
+            warn!(feed = self.kind.name(), error = format!("{error:#}"), "flows may be said again");
+        }
     }
 
     /// Lets go of days that are over, but for what is newest of its kind: through an outage it stays the
@@ -262,10 +303,13 @@ impl FeedReader {
             self.ahead = now - self.clock.now();
         }
         if fetched.origin != self.origin {
-            // Another source than before: nothing of the one is said as of the other.
+            // Another source than before: nothing of the one is said as of the other. What the store knows
+            // at a start is of the one source that the pump has.
+            if !self.held.is_empty() {
+                self.flows_until = None;
+            }
             self.held.clear();
             self.said.clear();
-            self.flows_until = None;
             self.origin = fetched.origin;
         }
         let (key, asked) = ((file.date, Term::of(file.feed)), self.now());
@@ -334,8 +378,10 @@ impl FeedReader {
         self.troubles.insert(term, Trouble { failure, rest: rested, rested });
     }
 
-    /// Publishes what differs from what was said last, and how the feed is.
-    fn say(&mut self) {
+    /// Publishes what differs from what was said last, and how the feed is. Gives the newest instant of the
+    /// flows among it, with its delivery.
+    fn say(&mut self) -> Option<(Timestamp, Delivery)> {
+        let mut newest = None;
         let now = self.now();
         let contents: Vec<&Content> = self.held.values().map(|held| &held.content).collect();
         let facts = Facts::of(&contents, now);
@@ -357,14 +403,16 @@ impl FeedReader {
             }
             said.insert(day, known);
             let payload = body.to_json();
-            self.publisher.send(if retain {
+            let delivery = self.publisher.publish(if retain {
                 Publication::event(name, payload)
             } else {
                 Publication::catch_up(name, payload)
             });
+            newest = instant.map(|instant| (instant, delivery));
         }
         self.said.values_mut().for_each(|said| said.retain(|day, _| in_play.contains(day)));
         self.say_how_fresh(&facts, now);
+        newest
     }
 
     /// Publishes `status/feed/<feed>` when it says something new, and every five minutes.

@@ -176,14 +176,14 @@ pub fn start_pump(
     // A client of their own: a file that stalls must not hold up the fuel mix.
     let others = Arc::new(client(config)?);
     let feeds_config =
-        feeds::FeedsConfig { poll_interval: settings.poll_interval, switches: config.nyiso.feeds };
+        feeds::FeedsConfig { poll_interval: settings.poll_interval, root: settings.root.clone() };
     for kind in feeds::Kind::on(config.nyiso.feeds) {
         tasks.spawn(feeds::run(
             kind,
-            feeds_config,
-            settings.root.clone(),
+            feeds_config.clone(),
             Arc::clone(&others),
             publisher.clone(),
+            Arc::clone(&store),
             Arc::clone(&clock),
             shutdown.token(),
         ));

@@ -3,10 +3,8 @@
 
 use std::sync::{Arc, LazyLock, Mutex};
 
-use chrono::TimeDelta;
-
 use domain::Timestamp;
-use domain::wire::{CarbonForecast, Signal, Topic};
+use domain::wire::Topic;
 
 use super::assets::{ASSETS, Compressed};
 use super::retained::{FUEL_MIX_FEED, Retained, Snapshot};
@@ -91,7 +89,7 @@ impl Pages {
         let snapshot = retained.snapshot();
         let view = View::of(&snapshot, now);
         let root = retained.root().as_str();
-        let data = json_for_script(&self.data(&snapshot, name, root, now));
+        let data = json_for_script(&self.data(&snapshot, root, now));
         let hint = self.subscribe_hint(root);
         let hidden = |hide: bool| if hide { "hidden" } else { "" };
         let outlook = &view.outlook;
@@ -159,9 +157,9 @@ impl Pages {
     }
 
     /// What the script starts from: the server's clock, and the newest messages as they stand on the wire.
-    fn data(&self, snapshot: &Snapshot, name: Name, root: &str, now: Timestamp) -> String {
+    fn data(&self, snapshot: &Snapshot, root: &str, now: Timestamp) -> String {
         // Written anew rather than passed on: what a page carries is bounded by our own fields.
-        let dashboard = [
+        let messages = [
             (Topic::CarbonNow, snapshot.now.as_ref().map(|now| now.to_json())),
             (Topic::Carbon24h, snapshot.day.as_ref().map(|day| day.to_json())),
             (Topic::Mix, snapshot.mix.as_ref().map(|mix| mix.to_json())),
@@ -169,18 +167,7 @@ impl Pages {
                 Topic::FeedStatus(FUEL_MIX_FEED.to_owned()),
                 snapshot.feed.as_ref().map(|feed| feed.to_json()),
             ),
-            (
-                Topic::Forecast(Signal::Production),
-                snapshot.forecast.as_deref().map(|forecast| shown(forecast, now).to_json()),
-            ),
         ];
-        let zones =
-            snapshot.zones.iter().map(|(zone, now)| (Topic::ZoneNow(*zone), Some(now.to_json())));
-        let messages: Vec<_> = match name {
-            Name::Index => dashboard.into_iter().chain(zones).collect(),
-            // They start from what is written in them.
-            Name::Console | Name::About | Name::NotFound => Vec::new(),
-        };
         let messages: Vec<String> = messages
             .into_iter()
             .filter_map(|(topic, json)| {
@@ -196,20 +183,6 @@ impl Pages {
             messages = messages.join(","),
         )
     }
-}
-
-/// The part of a forecast that a page carries: the next 30 hours. The whole one comes over MQTT.
-fn shown(forecast: &CarbonForecast, now: Timestamp) -> CarbonForecast {
-    let mut shown = forecast.clone();
-    let until = now + TimeDelta::hours(30);
-    let kept = forecast.slots().take_while(|slot| slot.start < until).count();
-    for list in [&mut shown.values, &mut shown.p10, &mut shown.p90] {
-        list.truncate(kept);
-        for value in list {
-            *value = (*value * 10.0).round() / 10.0;
-        }
-    }
-    shown
 }
 
 /// The policy of a page: nothing but what this server sends. No `style` attribute works under it, so bars

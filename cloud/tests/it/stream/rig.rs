@@ -125,7 +125,7 @@ impl Rig {
         }
     }
 
-    fn store(&self, name: &str) -> Arc<SledHistory> {
+    pub fn store(&self, name: &str) -> Arc<SledHistory> {
         let (store, _) =
             SledHistory::open(&self.dir.path().join(name), SledConfig::default()).unwrap();
         Arc::new(store)
