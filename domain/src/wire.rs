@@ -9,12 +9,13 @@ mod feeds;
 mod forecast;
 mod payload;
 mod rfc3339;
+mod status;
 mod topic;
 
 pub use feeds::{DOLLARS_PER_MWH, Flows, LoadSeries, RealTime, ZoneSeries};
 pub use forecast::{CarbonForecast, ForecastSlot, HorizonSkill, Skill, ZoneNow};
 pub use payload::{
-    CarbonNow, CarbonSeries, FeedState, FeedStatus, FuelReading, GRAMS_PER_KWH, MEGAWATTS, Mix,
-    Origin, ServiceState, ServiceStatus, Updated, WireError,
+    CarbonNow, CarbonSeries, FuelReading, GRAMS_PER_KWH, MEGAWATTS, Mix, Origin, Updated, WireError,
 };
+pub use status::{FeedState, FeedStatus, ServiceState, ServiceStatus};
 pub use topic::{DEFAULT_ROOT, Root, RootError, Signal, Topic};
