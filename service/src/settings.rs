@@ -165,12 +165,17 @@ fn nearest(known: &Value, path: &[String]) -> Option<String> {
     }
     let mut keys = Vec::new();
     all(known, "", &mut keys);
-    let wanted = path.last()?;
+    let (wanted, section) = path.split_last()?;
+    let section = section.join(".");
     keys.into_iter()
-        .map(|key| (strsim::jaro_winkler(key.rsplit('.').next().unwrap_or(&key), wanted), key))
-        .filter(|(likeness, _)| *likeness > 0.85)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, key)| key)
+        .map(|key| {
+            let (place, name) = key.rsplit_once('.').unwrap_or(("", &key));
+            // One of the same section is meant more likely than its namesake of another.
+            (place == section, strsim::jaro_winkler(name, wanted), key)
+        })
+        .filter(|(_, likeness, _)| *likeness > 0.85)
+        .max_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)))
+        .map(|(_, _, key)| key)
 }
 
 #[cfg(test)]
@@ -249,6 +254,17 @@ mod tests {
         ] {
             assert!(text.contains(expected), "{expected:?} is not in {text}");
         }
+    }
+
+    #[test]
+    fn the_key_that_is_meant_is_sought_in_its_own_section_first() {
+        let known = serde_json::json!({"a": {"password_file": null}, "b": {"password_file": null}});
+        for section in ["a", "b"] {
+            let path = [section.to_owned(), "password".to_owned()];
+            assert_eq!(nearest(&known, &path), Some(format!("{section}.password_file")));
+        }
+        let elsewhere = ["c".to_owned(), "password_file".to_owned()];
+        assert!(nearest(&known, &elsewhere).is_some());
     }
 
     #[test]
