@@ -2,8 +2,10 @@
 
 mod command;
 mod gpio;
+mod mqtt;
 mod owner;
 mod simulated;
+mod word;
 
 use std::path::PathBuf;
 
@@ -11,6 +13,7 @@ use domain::control::Contactor;
 
 pub use command::Command;
 pub use gpio::{Gpio, GpioError};
+pub use mqtt::MqttSwitch;
 pub(crate) use owner::chain;
 pub use owner::{Exit, Handle, MoveError, Ownership, Seen, own};
 pub use simulated::Simulated;
@@ -72,6 +75,26 @@ pub enum ActuatorError {
         done: &'static str,
         /// What the kernel says.
         source: gpiocdev::Error,
+    },
+    /// The way to the switch.
+    #[error("the home broker {broker} is away")]
+    NoBroker {
+        /// Its address.
+        broker: String,
+    },
+    /// The switch, or its last will, says that it is not there.
+    #[error("the switch is offline, says {topic}")]
+    Offline {
+        /// Where that is said.
+        topic: String,
+    },
+    /// The home broker did not take the order.
+    #[error("no order reached {topic}")]
+    Undelivered {
+        /// Where it should have gone.
+        topic: String,
+        /// Why not.
+        source: service::mqtt::Undelivered,
     },
     /// It did not answer in time.
     #[error("no answer within {secs} s")]

@@ -4,9 +4,12 @@
 mod charge;
 mod file;
 mod gpio;
+mod home;
+mod mqtt;
 mod parse;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,6 +22,9 @@ use service::settings::{Mistakes, load};
 use crate::charger::ChargeConfig;
 pub use file::{ActuatorKind, File, OnExit, TrustPolicy};
 pub use gpio::{Bias, Contact, GpioConfig, LineSpec};
+pub use home::HomeConfig;
+pub use mqtt::{Availability, MqttPreset, MqttSwitchConfig};
+pub use words::Words;
 
 /// Environment variables that start so override the file: `NY_POWER_AGENT__CONTROL__MODE=now`.
 pub const ENV_PREFIX: &str = "NY_POWER_AGENT";
@@ -43,6 +49,8 @@ pub struct Config {
     pub on_exit: OnExit,
     /// When the clock is believed.
     pub clock_trust: TrustPolicy,
+    /// The household's own broker, if there is one.
+    pub home: Option<HomeConfig>,
     /// What moves the contactor.
     pub actuator: ActuatorConfig,
 }
@@ -102,6 +110,8 @@ pub enum ActuatorConfig {
     },
     /// A relay on a GPIO line of this machine.
     Gpio(GpioConfig),
+    /// A switch on the home broker.
+    Mqtt(Box<MqttSwitchConfig>),
     /// Programs of the user.
     Command(CommandConfig),
 }

@@ -20,6 +20,7 @@ mod control_loop;
 pub mod eastern;
 pub mod explain;
 pub mod grid;
+pub mod home;
 mod lock;
 pub mod moments;
 pub mod overrides;

@@ -9,15 +9,17 @@ use service::history::{History, SledConfig, SledHistory};
 use service::shutdown::Shutdown;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::actuator::{Actuator, Command, Exit, Gpio, Ownership, Simulated, own};
+use crate::actuator::{Actuator, Command, Exit, Gpio, MqttSwitch, Ownership, Simulated, own};
 use crate::agent::{Agent, ClockPolicy, stale_after};
 use crate::api::Ear;
 use crate::charger::{Charger, NEW_YORK};
 use crate::clock_trust::{built, is_forgetful_board, kernel_is_synchronized};
 use crate::config::{ActuatorConfig, Config, OnExit};
 use crate::grid::Grid;
+use crate::home::Home;
 use crate::lock::Lock;
 use crate::moments::Moments;
 use crate::overrides::Desk;
@@ -46,25 +48,40 @@ const STORE: SledConfig = SledConfig {
 pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
     // Before the actuator is touched: a second agent must not even look at the relay.
     let _lock = Lock::take(&config.state_dir)?;
+    let mut home = Home::default();
     match &config.actuator {
         ActuatorConfig::Simulated { state_file } => {
-            run_with(Simulated::new(state_file), &config, shutdown).await
+            run_with(Simulated::new(state_file), home, &config, shutdown).await
         }
         ActuatorConfig::Command(programs) => {
-            run_with(Command::new(programs.clone()), &config, shutdown).await
+            run_with(Command::new(programs.clone()), home, &config, shutdown).await
         }
         ActuatorConfig::Gpio(gpio) => {
             let relay = Gpio::open(gpio).context("the relay cannot be used")?;
-            run_with(relay, &config, shutdown).await
+            run_with(relay, home, &config, shutdown).await
+        }
+        ActuatorConfig::Mqtt(switch) => {
+            let broker = config.home.as_ref().map(|home| home.url.to_string());
+            let switch = MqttSwitch::new(*switch.clone(), broker.unwrap_or_default(), &mut home);
+            run_with(switch, home, &config, shutdown).await
         }
     }
 }
 
 async fn run_with<A: Actuator>(
     actuator: A,
+    home: Home,
     config: &Config,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
+    // On a token of its own: the exit position is still to be driven when all else has ended.
+    let home_shutdown = CancellationToken::new();
+    let home = match &config.home {
+        Some(broker) if !home.is_idle() => Some(home.connect(broker.mqtt())?),
+        _ => None,
+    };
+    let home = home.map(|session| tokio::spawn(session.run(home_shutdown.clone())));
+
     let moments = Moments::of_this_machine();
 
     let history_dir = config.state_dir.join("history");
@@ -164,6 +181,12 @@ async fn run_with<A: Actuator>(
         Ok(Err(panic)) => Err(panic).context("the actuator's owner failed"),
         Err(_) => Err(anyhow::anyhow!("the contactor did not reach its exit position in time")),
     };
+    home_shutdown.cancel();
+    if let Some(session) = home
+        && let Ok(Err(error)) = session.await
+    {
+        warn!("{error:#}");
+    }
     let synced = tokio::task::spawn_blocking(move || history.sync()).await;
     if let Ok(Err(error)) = synced {
         warn!("the last seconds of history may be lost: {error}");

@@ -14,10 +14,14 @@ fn page(path: Option<&Path>, file: &File, config: &Config) -> anyhow::Result<Str
         Some(path) => format!("of {}", path.display()),
         None => "without a file, all defaults".to_owned(),
     };
-    let password = match (&config.feed.password, &config.feed.username) {
-        (Some(_), Some(user)) => format!("\n# password of {user}: *** (from password_file)"),
-        _ => String::new(),
-    };
+    let home = config.home.as_ref().map(|home| (&home.password, &home.username));
+    let mut password = String::new();
+    for login in [Some((&config.feed.password, &config.feed.username)), home].into_iter().flatten()
+    {
+        if let (Some(_), Some(user)) = login {
+            password.push_str(&format!("\n# password of {user}: *** (from password_file)"));
+        }
+    }
     Ok(format!(
         "# Settings {from}, and of the environment. No mistakes.{password}\n{}",
         toml::to_string(&file.effective(config))?

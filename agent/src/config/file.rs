@@ -7,6 +7,8 @@ use domain::wire::DEFAULT_ROOT;
 use serde::{Deserialize, Serialize};
 
 use super::charge::{ChargeSection, ScheduleSection};
+use super::home::HomeSection;
+use super::mqtt::MqttSection;
 use super::{ActuatorConfig, Bias, Config, Contact, LineSpec};
 
 /// The file as written. `agent.example.toml` explains every key.
@@ -19,6 +21,7 @@ pub struct File {
     pub(super) charge: ChargeSection,
     pub(super) schedule: ScheduleSection,
     pub(super) clock: ClockSection,
+    pub(super) home: HomeSection,
     pub(super) actuator: Actuator,
 }
 
@@ -70,6 +73,7 @@ pub(super) struct Actuator {
     pub kind: ActuatorKind,
     pub simulated: Simulated,
     pub gpio: Gpio,
+    pub mqtt: MqttSection,
     pub command: Command,
 }
 
@@ -113,6 +117,8 @@ pub enum ActuatorKind {
     Simulated,
     /// A relay on a GPIO line of this machine.
     Gpio,
+    /// A switch on the home broker.
+    Mqtt,
     /// Programs of the user.
     Command,
 }
@@ -215,6 +221,9 @@ impl File {
         };
         if let ActuatorConfig::Simulated { state_file } = &config.actuator {
             all.actuator.simulated.state_file = Some(state_file.clone());
+        }
+        if matches!(config.actuator, ActuatorConfig::Mqtt(_)) {
+            all.actuator.mqtt = self.actuator.mqtt.filled();
         }
         all
     }

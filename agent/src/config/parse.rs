@@ -45,7 +45,11 @@ impl Check {
         None
     }
 
-    fn ok<T, E: std::error::Error>(&mut self, key: &str, result: Result<T, E>) -> Option<T> {
+    pub(super) fn ok<T, E: std::error::Error>(
+        &mut self,
+        key: &str,
+        result: Result<T, E>,
+    ) -> Option<T> {
         let error = match result {
             Ok(value) => return Some(value),
             Err(error) => error,
@@ -76,6 +80,7 @@ impl File {
         let feed = self.feed(&mut check);
         let control = self.control(&mut check);
         let tick_secs = check.range("control.tick_secs", self.control.tick_secs, (1, 300));
+        let home = self.home.parse(&mut check);
         let actuator = self.actuator(&mut check, state_dir.as_deref());
         // Two instances on one machine have two state directories: that, and the machine, make a device.
         let device = state_dir.as_deref().map(device_id).unwrap_or_default();
@@ -95,6 +100,7 @@ impl File {
                     feed,
                     control,
                     charge,
+                    home,
                     tick: Duration::from_secs(tick_secs),
                     on_exit: self.control.on_exit,
                     clock_trust: self.clock.trust,
@@ -113,6 +119,12 @@ impl File {
                 Some(ActuatorConfig::Simulated { state_file })
             }
             ActuatorKind::Gpio => actuator.gpio.parse(check).map(ActuatorConfig::Gpio),
+            ActuatorKind::Mqtt => {
+                if self.home.url.is_none() {
+                    check.say("home.url", "must be given with kind = \"mqtt\"");
+                }
+                actuator.mqtt.parse(check).map(Box::new).map(ActuatorConfig::Mqtt)
+            }
             ActuatorKind::Command => actuator.command.parse(check).map(ActuatorConfig::Command),
         }
     }

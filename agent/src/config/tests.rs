@@ -273,3 +273,76 @@ fn programs_are_all_given_and_may_not_take_for_ever() {
     assert!(!config.feed.accept_demo);
     assert!(matches!(&config.actuator, ActuatorConfig::Command(c) if c.on == ["c", "1"]));
 }
+
+#[test]
+fn a_preset_knows_its_topics_and_a_given_key_wins() {
+    let config = read(
+        "[home]\nurl = \"mqtt://127.0.0.1:1883\"\n[actuator]\nkind = \"mqtt\"\n[actuator.mqtt]\n\
+         preset = \"tasmota\"\ndevice = \"garage\"\nchannel = 2\navailability_topic = \"g/alive\"",
+    )
+    .expect("no mistakes");
+    assert!(!config.feed.accept_demo);
+    let ActuatorConfig::Mqtt(switch) = config.actuator else { panic!("kind is mqtt") };
+    assert_eq!(switch.command_topic, "cmnd/garage/POWER2");
+    assert_eq!(switch.state_topic, "stat/garage/POWER2");
+    assert_eq!(switch.ask, Some(("cmnd/garage/POWER2".to_owned(), String::new())));
+    let availability = switch.availability.expect("a topic was given");
+    assert_eq!(availability.topic, "g/alive");
+    assert!(availability.yes.have("online") && availability.no.have("Offline"));
+}
+
+#[test]
+fn what_check_config_prints_of_a_switch_says_the_same_again() {
+    for preset in ["tasmota", "shelly-gen2", "zigbee2mqtt", "openevse"] {
+        let mut text = tempfile::NamedTempFile::new().unwrap();
+        write!(
+            text,
+            "state_dir = \"/x\"\n[home]\nurl = \"mqtt://127.0.0.1\"\n[actuator]\nkind = \"mqtt\"\n\
+             [actuator.mqtt]\npreset = \"{preset}\"\ndevice = \"a/b\""
+        )
+        .unwrap();
+        let (file, config) = Config::load(Some(text.path())).expect("no mistakes");
+        let printed = toml::to_string(&file.effective(&config)).unwrap();
+        assert!(printed.contains("command_topic"), "{printed}");
+        let custom = printed.replace(&format!("preset = \"{preset}\""), "preset = \"custom\"");
+        std::fs::write(text.path(), custom).unwrap();
+        let (_, again) = Config::load(Some(text.path())).expect("no mistakes");
+        assert_eq!(again.actuator, config.actuator);
+    }
+}
+
+#[test]
+fn every_mistake_about_a_switch_on_the_home_broker_is_told() {
+    check(
+        "[actuator]\nkind = \"mqtt\"",
+        &[
+            "home.url: must be given with kind = \"mqtt\"",
+            "actuator.mqtt.on: must be given",
+            "actuator.mqtt.off: must be given",
+            "actuator.mqtt.command_topic: must be given",
+            "actuator.mqtt.state_topic: must be given",
+            "actuator.mqtt.state_on: must be given",
+            "actuator.mqtt.state_off: must be given",
+        ],
+    );
+    check(
+        "[home]\nurl = \"http://x\"\npassword_file = \"/nonexistent/p\"\n\
+         [actuator]\nkind = \"mqtt\"\n[actuator.mqtt]\npreset = \"tasmota\"",
+        &["home.url: ", "home.password_file: ", "home.username: ", "actuator.mqtt.device: must be"],
+    );
+    check(
+        "[home]\nurl = \"mqtt://x\"\n[actuator]\nkind = \"mqtt\"\n[actuator.mqtt]\n\
+         command_topic = \"x\"\non = \"1\"\noff = \"1\"\nstate_topic = \"x\"\n\
+         state_pointer = \"state\"\nstate_on = [\"on\", \"1\"]\nstate_off = \"ON\"\n\
+         ask_topic = \"x/#\"\ntimeout_secs = 9",
+        &[
+            "actuator.mqtt.off: is the same as on",
+            "actuator.mqtt.state_topic: is the command_topic",
+            "actuator.mqtt.state_pointer: \"state\" does not start with /",
+            "actuator.mqtt.state_off: \"on\" stands in actuator.mqtt.state_on, too",
+            "actuator.mqtt.ask_topic: \"x/#\" is not the topic of one thing",
+            "actuator.mqtt.timeout_secs: 9 is not within 1 to 4",
+        ],
+    );
+    check("[home]\nusername = \"x\"", &["home.url: must be given with the other keys"]);
+}

@@ -9,6 +9,8 @@ mod clock;
 mod desk;
 mod feed;
 mod gpio;
+mod household;
+mod mqtt_switch;
 mod overrides;
 mod plan_command;
 mod process;
