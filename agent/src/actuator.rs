@@ -2,6 +2,7 @@
 
 mod command;
 mod gpio;
+mod http;
 mod mqtt;
 mod owner;
 mod simulated;
@@ -13,6 +14,7 @@ use domain::control::Contactor;
 
 pub use command::Command;
 pub use gpio::{Gpio, GpioError};
+pub use http::HttpSwitch;
 pub use mqtt::MqttSwitch;
 pub(crate) use owner::chain;
 pub use owner::{Exit, Handle, MoveError, Ownership, Seen, own};
@@ -95,6 +97,14 @@ pub enum ActuatorError {
         topic: String,
         /// Why not.
         source: service::mqtt::Undelivered,
+    },
+    /// An HTTP address.
+    #[error("{url} {trouble}")]
+    Http {
+        /// Without its query.
+        url: String,
+        /// What it did instead.
+        trouble: String,
     },
     /// It did not answer in time.
     #[error("no answer within {secs} s")]

@@ -5,6 +5,7 @@ mod charge;
 mod file;
 mod gpio;
 mod home;
+mod http;
 mod mqtt;
 mod parse;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use crate::charger::ChargeConfig;
 pub use file::{ActuatorKind, File, OnExit, TrustPolicy};
 pub use gpio::{Bias, Contact, GpioConfig, LineSpec};
 pub use home::HomeConfig;
+pub use http::{HttpPreset, HttpSwitchConfig, Method};
 pub use mqtt::{Availability, MqttPreset, MqttSwitchConfig};
 pub use words::Words;
 
@@ -112,6 +114,8 @@ pub enum ActuatorConfig {
     Gpio(GpioConfig),
     /// A switch on the home broker.
     Mqtt(Box<MqttSwitchConfig>),
+    /// A switch behind HTTP.
+    Http(Box<HttpSwitchConfig>),
     /// Programs of the user.
     Command(CommandConfig),
 }

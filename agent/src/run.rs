@@ -12,7 +12,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::actuator::{Actuator, Command, Exit, Gpio, MqttSwitch, Ownership, Simulated, own};
+use crate::actuator::{
+    Actuator, Command, Exit, Gpio, HttpSwitch, MqttSwitch, Ownership, Simulated, own,
+};
 use crate::agent::{Agent, ClockPolicy, stale_after};
 use crate::api::Ear;
 use crate::charger::{Charger, NEW_YORK};
@@ -59,6 +61,9 @@ pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
         ActuatorConfig::Gpio(gpio) => {
             let relay = Gpio::open(gpio).context("the relay cannot be used")?;
             run_with(relay, home, &config, shutdown).await
+        }
+        ActuatorConfig::Http(switch) => {
+            run_with(HttpSwitch::new(*switch.clone())?, home, &config, shutdown).await
         }
         ActuatorConfig::Mqtt(switch) => {
             let broker = config.home.as_ref().map(|home| home.url.to_string());

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::charge::{ChargeSection, ScheduleSection};
 use super::home::HomeSection;
+use super::http::HttpSection;
 use super::mqtt::MqttSection;
 use super::{ActuatorConfig, Bias, Config, Contact, LineSpec};
 
@@ -74,6 +75,7 @@ pub(super) struct Actuator {
     pub simulated: Simulated,
     pub gpio: Gpio,
     pub mqtt: MqttSection,
+    pub http: HttpSection,
     pub command: Command,
 }
 
@@ -119,6 +121,8 @@ pub enum ActuatorKind {
     Gpio,
     /// A switch on the home broker.
     Mqtt,
+    /// A switch behind HTTP, such as an entity of Home Assistant.
+    Http,
     /// Programs of the user.
     Command,
 }
@@ -224,6 +228,9 @@ impl File {
         }
         if matches!(config.actuator, ActuatorConfig::Mqtt(_)) {
             all.actuator.mqtt = self.actuator.mqtt.filled();
+        }
+        if matches!(config.actuator, ActuatorConfig::Http(_)) {
+            all.actuator.http = self.actuator.http.filled();
         }
         all
     }

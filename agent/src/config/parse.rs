@@ -31,6 +31,11 @@ impl Check {
         self.0.push(Mistake::new(key, text));
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// `value` if it lies in `least..=most`; else says so.
     pub(super) fn range<T: PartialOrd + std::fmt::Display + Copy>(
         &mut self,
@@ -124,6 +129,9 @@ impl File {
                     check.say("home.url", "must be given with kind = \"mqtt\"");
                 }
                 actuator.mqtt.parse(check).map(Box::new).map(ActuatorConfig::Mqtt)
+            }
+            ActuatorKind::Http => {
+                actuator.http.parse(check).map(Box::new).map(ActuatorConfig::Http)
             }
             ActuatorKind::Command => actuator.command.parse(check).map(ActuatorConfig::Command),
         }

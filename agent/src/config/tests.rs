@@ -30,6 +30,7 @@ fn example_with_defaults_on() -> String {
         .map(|line| line.strip_prefix("# ").unwrap_or(line))
         // These name files that exist on the machine they are for.
         .filter(|line| !line.starts_with("ca_file") && !line.starts_with("password_file"))
+        .filter(|line| !line.starts_with("token_file"))
         .filter(|line| !line.starts_with("username"))
         .collect::<Vec<_>>()
         .join("\n")
@@ -345,4 +346,44 @@ fn every_mistake_about_a_switch_on_the_home_broker_is_told() {
         ],
     );
     check("[home]\nusername = \"x\"", &["home.url: must be given with the other keys"]);
+}
+
+#[test]
+fn every_mistake_about_a_switch_behind_http_is_told() {
+    check(
+        "[actuator]\nkind = \"http\"",
+        &[
+            "actuator.http.on_url: must be given",
+            "actuator.http.off_url: must be given",
+            "actuator.http.state_url: must be given",
+            "actuator.http.state_on: must be given",
+            "actuator.http.state_off: must be given",
+        ],
+    );
+    check(
+        "[actuator]\nkind = \"http\"\n[actuator.http]\npreset = \"home-assistant\"\nentity = \"garage\"",
+        &[
+            "actuator.http.url: must be given",
+            "actuator.http.token_file: must be given",
+            "actuator.http.entity: \"garage\" is no entity id such as \"switch.garage\"",
+        ],
+    );
+    check(
+        "[actuator]\nkind = \"http\"\n[actuator.http]\non_url = \"ftp://x/\"\n\
+         off_url = \"http://ada:secret@x/\"\nstate_url = \"nowhere\"\nstate_on = \"1\"\nstate_off = \"\"\n\
+         headers = [\"Authorization: x\", \"nonsense\"]\ntoken_file = \"/nonexistent/t\"\n\
+         username = \"ada\"\nmethod = \"DELETE\"",
+        &[
+            "actuator.http.on_url: \"ftp://x/\" starts with neither http:// nor https://",
+            "actuator.http.off_url: holds a login: give it as username and password_file",
+            "actuator.http.state_url: \"nowhere\" is no address",
+            "actuator.http.state_off: is empty",
+            "actuator.http.headers: may not hold a secret",
+            "actuator.http.headers: \"nonsense\" is not \"Name: value\"",
+            "actuator.http.token_file: ",
+            "actuator.http.username: and password_file must be given together",
+            "actuator.http.token_file: is not for a switch that asks for username",
+            "actuator.http.method: unknown variant `DELETE`",
+        ],
+    );
 }

@@ -10,6 +10,7 @@ mod desk;
 mod feed;
 mod gpio;
 mod household;
+mod http_switch;
 mod mqtt_switch;
 mod overrides;
 mod plan_command;
