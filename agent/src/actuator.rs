@@ -3,6 +3,8 @@
 mod command;
 mod gpio;
 mod http;
+mod meter;
+mod metered;
 mod mqtt;
 mod owner;
 mod simulated;
@@ -15,6 +17,8 @@ use domain::control::Contactor;
 pub use command::Command;
 pub use gpio::{Gpio, GpioError};
 pub use http::HttpSwitch;
+pub use meter::{Meter, MeterReading};
+pub use metered::{MeterCheck, Metered};
 pub use mqtt::MqttSwitch;
 pub(crate) use owner::chain;
 pub use owner::{Exit, Handle, MoveError, Ownership, Seen, own};
@@ -105,6 +109,17 @@ pub enum ActuatorError {
         url: String,
         /// What it did instead.
         trouble: String,
+    },
+    /// The meter says that it is not where it says.
+    #[error(
+        "the contactor says that it is open, and was told to be {tries} times more, yet {watts} W flow: a \
+         contact may be welded, or something else lets the car charge; unplug the car and have it looked at"
+    )]
+    StillFlowing {
+        /// How much.
+        watts: u64,
+        /// How often it was told.
+        tries: u32,
     },
     /// It did not answer in time.
     #[error("no answer within {secs} s")]

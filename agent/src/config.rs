@@ -6,6 +6,7 @@ mod file;
 mod gpio;
 mod home;
 mod http;
+mod meter;
 mod mqtt;
 mod parse;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub use file::{ActuatorKind, File, OnExit, TrustPolicy};
 pub use gpio::{Bias, Contact, GpioConfig, LineSpec};
 pub use home::HomeConfig;
 pub use http::{HttpPreset, HttpSwitchConfig, Method};
+pub use meter::{EnergyUnit, MeterConfig, PowerUnit, PresenceConfig, Quantity};
 pub use mqtt::{Availability, MqttPreset, MqttSwitchConfig};
 pub use words::Words;
 
@@ -53,6 +55,8 @@ pub struct Config {
     pub clock_trust: TrustPolicy,
     /// The household's own broker, if there is one.
     pub home: Option<HomeConfig>,
+    /// The meter in the charger's line, if there is one.
+    pub meter: Option<MeterConfig>,
     /// What moves the contactor.
     pub actuator: ActuatorConfig,
 }

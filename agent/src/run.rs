@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::actuator::{
-    Actuator, Command, Exit, Gpio, HttpSwitch, MqttSwitch, Ownership, Simulated, own,
+    Actuator, Command, Exit, Gpio, HttpSwitch, Meter, MeterCheck, Metered, MqttSwitch, Ownership,
+    Simulated, own,
 };
 use crate::agent::{Agent, ClockPolicy, stale_after};
 use crate::api::Ear;
@@ -75,10 +76,12 @@ pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
 
 async fn run_with<A: Actuator>(
     actuator: A,
-    home: Home,
+    mut home: Home,
     config: &Config,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
+    let moments = Moments::of_this_machine();
+    let meter = config.meter.as_ref().map(|meter| (meter, Meter::new(meter, &mut home)));
     // On a token of its own: the exit position is still to be driven when all else has ended.
     let home_shutdown = CancellationToken::new();
     let home = match &config.home {
@@ -86,8 +89,12 @@ async fn run_with<A: Actuator>(
         _ => None,
     };
     let home = home.map(|session| tokio::spawn(session.run(home_shutdown.clone())));
-
-    let moments = Moments::of_this_machine();
+    let check = meter.as_ref().filter(|(_, meter)| meter.has_power()).map(|(config, meter)| {
+        MeterCheck::new(meter.readings(), config.charging_above_kw, moments.clone())
+    });
+    let meter =
+        meter.map(|(_, meter)| tokio::spawn(meter.run(moments.clone(), home_shutdown.clone())));
+    let actuator = Metered::new(actuator, check);
 
     let history_dir = config.state_dir.join("history");
     let (history, report) = SledHistory::open(&history_dir, STORE)
@@ -191,6 +198,11 @@ async fn run_with<A: Actuator>(
         && let Ok(Err(error)) = session.await
     {
         warn!("{error:#}");
+    }
+    if let Some(meter) = meter
+        && let Err(panic) = meter.await
+    {
+        warn!("the meter failed: {panic}");
     }
     let synced = tokio::task::spawn_blocking(move || history.sync()).await;
     if let Ok(Err(error)) = synced {

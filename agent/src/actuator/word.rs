@@ -19,6 +19,11 @@ pub(super) fn word(payload: &[u8], pointer: Option<&str>) -> Option<String> {
     }
 }
 
+/// The number in a message.
+pub(super) fn number(payload: &[u8], pointer: Option<&str>) -> Option<f64> {
+    word(payload, pointer)?.parse().ok().filter(|number: &f64| number.is_finite())
+}
+
 /// The position that a word stands for; else the word, shortened.
 pub(super) fn position(word: &str, on: &Words, off: &Words) -> Result<Contactor, String> {
     if on.have(word) {
@@ -49,5 +54,14 @@ mod tests {
         check("{\"brightness\":3}", Some("/state"), None);
         check("{\"state\":null}", Some("/state"), None);
         check("ON", Some("/state"), None);
+    }
+
+    #[test]
+    fn a_number_is_finite() {
+        assert_eq!(number(b"1320.5", None), Some(1320.5));
+        assert_eq!(number(b"{\"apower\":-3}", Some("/apower")), Some(-3.0));
+        assert_eq!(number(b"NaN", None), None);
+        assert_eq!(number(b"1e999", None), None);
+        assert_eq!(number(b"off", None), None);
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::charge::{ChargeSection, ScheduleSection};
 use super::home::HomeSection;
 use super::http::HttpSection;
+use super::meter::MeterSection;
 use super::mqtt::MqttSection;
 use super::{ActuatorConfig, Bias, Config, Contact, LineSpec};
 
@@ -23,6 +24,7 @@ pub struct File {
     pub(super) schedule: ScheduleSection,
     pub(super) clock: ClockSection,
     pub(super) home: HomeSection,
+    pub(super) meter: MeterSection,
     pub(super) actuator: Actuator,
 }
 
@@ -225,6 +227,9 @@ impl File {
         };
         if let ActuatorConfig::Simulated { state_file } = &config.actuator {
             all.actuator.simulated.state_file = Some(state_file.clone());
+        }
+        if config.meter.is_some() {
+            all.meter = self.meter.filled();
         }
         if matches!(config.actuator, ActuatorConfig::Mqtt(_)) {
             all.actuator.mqtt = self.actuator.mqtt.filled();

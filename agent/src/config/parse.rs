@@ -86,6 +86,7 @@ impl File {
         let control = self.control(&mut check);
         let tick_secs = check.range("control.tick_secs", self.control.tick_secs, (1, 300));
         let home = self.home.parse(&mut check);
+        let meter = self.meter.parse(self.home.url.is_some(), &mut check);
         let actuator = self.actuator(&mut check, state_dir.as_deref());
         // Two instances on one machine have two state directories: that, and the machine, make a device.
         let device = state_dir.as_deref().map(device_id).unwrap_or_default();
@@ -106,6 +107,7 @@ impl File {
                     control,
                     charge,
                     home,
+                    meter,
                     tick: Duration::from_secs(tick_secs),
                     on_exit: self.control.on_exit,
                     clock_trust: self.clock.trust,

@@ -387,3 +387,38 @@ fn every_mistake_about_a_switch_behind_http_is_told() {
         ],
     );
 }
+
+#[test]
+fn a_meter_is_there_where_a_topic_is() {
+    let read_meter = |text: &str| {
+        let home = "[home]\nurl = \"mqtt://127.0.0.1\"\n[meter]\n";
+        read(&format!("{home}{text}")).expect("no mistakes").meter
+    };
+    assert_eq!(read_meter(""), None);
+    let tasmota = read_meter("preset = \"tasmota\"\ndevice = \"g\"").expect("a meter");
+    let power = tasmota.power.expect("it measures power");
+    assert_eq!((power.topic.as_str(), power.factor), ("tele/g/SENSOR", 1e-3));
+    assert_eq!(power.pointer.as_deref(), Some("/ENERGY/Power"));
+    assert_eq!(tasmota.energy.expect("it counts").factor, 1.0);
+    let openevse = read_meter("preset = \"openevse\"\ndevice = \"o\"").expect("a meter");
+    assert!(openevse.presence.expect("it knows of the car").plugged.have("1"));
+    let presence = "presence_topic = \"car\"\nplugged = \"1\"\nunplugged = \"0\"";
+    assert!(read_meter(presence).expect("somebody knows").power.is_none());
+}
+
+#[test]
+fn every_mistake_about_the_meter_is_told() {
+    check("[meter]\npreset = \"tasmota\"", &["meter.device: must be given with a preset"]);
+    check(
+        "[meter]\nenergy_topic = \"e\"\nenergy_unit = \"MWh\"\npower_pointer = \"/x\"\n\
+         presence_topic = \"c/+\"\ncharging_above_kw = 7\n",
+        &[
+            "meter.charging_above_kw: 7 is not within 0.05 to 1",
+            "meter: has a pointer without the topic to go with it",
+            "meter.energy_unit: unknown variant `MWh`, expected `Wh` or `kWh`",
+            "meter.power_topic: must be given with energy_topic",
+            "meter.presence_topic: \"c/+\" is not the topic of one thing",
+        ],
+    );
+    check("[meter]\npower_topic = \"p\"", &["home.url: must be given with [meter]"]);
+}

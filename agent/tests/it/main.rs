@@ -11,6 +11,7 @@ mod feed;
 mod gpio;
 mod household;
 mod http_switch;
+mod meter;
 mod mqtt_switch;
 mod overrides;
 mod plan_command;
