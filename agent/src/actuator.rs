@@ -7,6 +7,7 @@ mod meter;
 mod metered;
 mod mqtt;
 mod owner;
+mod rival;
 mod simulated;
 mod word;
 

@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
-use super::{Actuator, ActuatorError};
+use super::{Actuator, ActuatorError, rival};
 use crate::moments::Moments;
 use crate::store::Store;
 
@@ -70,6 +70,15 @@ pub enum MoveError {
         is: Contactor,
         /// How often.
         tries: u32,
+    },
+    /// Somebody else moves it again and again.
+    #[error(
+        "somebody else has moved the contactor twice within 10 minutes: is there a second controller? \
+         The agent leaves it alone for {mins} minutes, unless the departure or a person needs it"
+    )]
+    SecondController {
+        /// How long.
+        mins: u64,
     },
     /// The owner has ended.
     #[error("the actuator's owner has ended")]
@@ -212,6 +221,10 @@ impl<A: Actuator> Owner<A> {
             return Ok(self.seen(position));
         }
         let now = self.ownership.moments.now();
+        let can_wait = priority < Priority::Departure;
+        if can_wait && rival::is_at_work(&self.ownership.switches, &now) {
+            return Err(MoveError::SecondController { mins: rival::HANDS_OFF.as_secs() / 60 });
+        }
         self.ownership
             .limits
             .permit(position, priority.urgency(), &self.ownership.switches, &now)

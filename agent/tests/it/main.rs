@@ -18,3 +18,4 @@ mod plan_command;
 mod process;
 mod program;
 mod relay;
+mod rival;
