@@ -8,8 +8,9 @@ cd "$(dirname "$0")/.."
 PATH="$PATH:/usr/sbin"
 tools=${NY_POWER_HA_TOOLS:-../shared/tools/home-assistant}
 skip() { echo "skipped: $1"; exit 0; }
-[ -x "$tools/install.sh" ] && [ -e "$tools/ha.py" ] ||
+if [ ! -x "$tools/install.sh" ] || [ ! -e "$tools/ha.py" ]; then
   skip "no install.sh and ha.py in $tools (NY_POWER_HA_TOOLS names another folder)"
+fi
 command -v mosquitto >/dev/null || skip "Mosquitto is not installed"
 tools=$(cd "$tools" && pwd)
 "$tools/install.sh"

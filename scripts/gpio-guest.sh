@@ -58,7 +58,7 @@ TOML
 
 # Every level while the agent ends, each once: "1 0".
 stop() { # signal
-  echo "$(level)" > /state/levels
+  level > /state/levels
   ( last=$(level); while :; do read -r now < "$LINE/value"
       [ "$now" = "$last" ] || { echo "$now" >> /state/levels; last=$now; }; done ) &
   watcher=$!

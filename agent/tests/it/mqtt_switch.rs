@@ -205,3 +205,33 @@ async fn the_program_drives_the_switch_and_leaves_it_as_it_should() {
     assert_eq!(code, Some(0), "{}", home.log());
     assert!(!device.bench().is_on, "the way out drives the safe position: {}", home.log());
 }
+
+#[tokio::test]
+async fn the_program_waits_for_a_home_broker_that_is_not_there_yet_and_says_so() {
+    let Some(mut broker) = Mosquitto::start(&MosquittoConfig::open()) else { return };
+    broker.stop();
+    let home = AgentHome::new(&format!(
+        "[control]\nmode = \"now\"\nstart_grace_secs = 1\ntick_secs = 1\n[home]\nurl = \"mqtt://{}\"\n\
+         [actuator]\nkind = \"mqtt\"\n[actuator.mqtt]\n{TASMOTA_SECTION}",
+        broker.addr()
+    ));
+    let program = home.run();
+    let away = format!("the home broker mqtt://{} is away", broker.addr());
+    let (home, status) = tokio::task::spawn_blocking(move || {
+        let status = home.until("the agent says what is missing", |s| s.reason.contains(&away));
+        (home, status)
+    })
+    .await
+    .unwrap();
+    assert!(status.reason.starts_with("The contactor cannot be read, so nothing is moved"));
+    broker.start_again();
+    let device = Device::connect(broker.addr(), TASMOTA, false).await;
+    let home = tokio::task::spawn_blocking(move || {
+        home.until("it is switched on", |s| s.position.as_deref() == Some("closed"));
+        home
+    })
+    .await
+    .unwrap();
+    assert!(device.bench().is_on, "{}", home.log());
+    program.kill();
+}
