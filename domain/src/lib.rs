@@ -4,7 +4,7 @@
 //! ([`changes`], [`freshness`]), what it means for the climate ([`factors`], [`carbon`], [`night`], [`week`], [`series`],
 //! [`stream`]; imports in [`consumption`], the next kWh in [`marginal`], both by [`zone`] or state: [`zone_now`]), what is to
 //! come ([`forecast`], [`profile`]), where the contactor belongs ([`control`]), when to charge ([`plan`]) and how
-//! not to do so all at once ([`fleet`]), and what is said to the world ([`wire`]).
+//! not to do so all at once ([`fleet`]), what was charged ([`ledger`]), and what is said to the world ([`wire`]).
 //!
 //! Invariants: time is always an argument; a value that exists is valid; only [`wire`] knows serde
 //! and the topics.
@@ -18,6 +18,7 @@ pub mod fleet;
 pub mod forecast;
 pub mod freshness;
 pub mod fuel_mix;
+pub mod ledger;
 pub mod marginal;
 pub mod night;
 pub mod plan;
