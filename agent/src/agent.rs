@@ -9,6 +9,7 @@ use domain::control::{
     Settings, Side, SwitchLog, decide,
 };
 use domain::units::CarbonIntensity;
+use domain::wire::Origin;
 use tokio::sync::watch;
 use tracing::{debug, error, info, warn};
 
@@ -101,6 +102,41 @@ impl Said {
     }
 }
 
+/// What was at a cycle, for the record.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CycleFacts {
+    /// When.
+    pub at: Moment,
+    /// Whether the wall clock can be believed.
+    pub clock_trusted: bool,
+    /// Where the contactor is from now on.
+    pub position: Contactor,
+    /// The signal that is decided by: `average`.
+    pub basis: &'static str,
+    /// Whose readings are decided by.
+    pub origin: Origin,
+    /// Average intensity, production, direct: of a reading that is fresh.
+    pub average_g_per_kwh: Option<f64>,
+    /// Marginal intensity, direct, state-wide: of the same reading.
+    pub marginal_g_per_kwh: Option<f64>,
+    /// What a kWh costs, where somebody tells.
+    pub price: Option<f64>,
+    /// The next departure.
+    pub depart: Option<Timestamp>,
+    /// Since when the car is taken to be there for it; may be to come.
+    pub home_since: Option<Timestamp>,
+    /// What it needs for it, kWh.
+    pub need_kwh: Option<f64>,
+    /// What the charger is taken to give, kW; 0 where nobody said.
+    pub power_kw: f64,
+    /// What a meter says it gives, kW.
+    pub charging_kw: Option<f64>,
+    /// What a meter has counted, kWh.
+    pub meter_kwh: Option<f64>,
+    /// Whether the car is plugged in, where somebody tells.
+    pub plugged: Option<bool>,
+}
+
 /// What a cycle came to.
 #[derive(Clone, Debug)]
 pub struct Cycle {
@@ -110,6 +146,8 @@ pub struct Cycle {
     pub is_news: bool,
     /// When to look again at the latest, if before the next tick.
     pub again_in: Option<Duration>,
+    /// For the record; `None` when the contactor could not be read.
+    pub facts: Option<CycleFacts>,
 }
 
 impl Agent {
@@ -350,7 +388,34 @@ impl Agent {
             switches: SwitchStatus::of(&seen.switches, &self.settings, &now),
             ..self.status(now, clock)
         };
-        Cycle { status, is_news, again_in }
+        let facts = Some(self.facts(now, clock, seen.position));
+        Cycle { status, is_news, again_in, facts }
+    }
+
+    fn facts(&self, now: Moment, clock: ClockTrust, position: Contactor) -> CycleFacts {
+        let charge = self.charger.config();
+        let live = self.grid.newest().filter(|newest| {
+            (now.wall - newest.ts).abs() <= stale_after(&self.settings) && newest.believed.is_some()
+        });
+        CycleFacts {
+            at: now,
+            clock_trusted: clock == ClockTrust::Trusted,
+            position,
+            basis: "average",
+            origin: self.grid.origin(),
+            average_g_per_kwh: live
+                .and_then(|newest| newest.believed)
+                .map(CarbonIntensity::grams_per_kwh),
+            marginal_g_per_kwh: live.and_then(|newest| newest.marginal),
+            price: None,
+            depart: self.charger.departure().map(|(depart, _)| depart),
+            home_since: self.charger.departure().map(|(_, home_since)| home_since),
+            need_kwh: charge.map(|charge| charge.need_kwh),
+            power_kw: charge.map_or(0.0, |charge| charge.power_kw),
+            charging_kw: None,
+            meter_kwh: None,
+            plugged: None,
+        }
     }
 
     /// The contactor cannot be read: nothing is moved that cannot be seen.
@@ -359,7 +424,8 @@ impl Agent {
         self.complain(trouble.clone(), None);
         let is_news = self.said.take().is_some();
         let reason = format!("The contactor cannot be read, so nothing is moved: {trouble}.");
-        Cycle { status: Status { reason, ..self.status(now, clock) }, is_news, again_in: None }
+        let status = Status { reason, ..self.status(now, clock) };
+        Cycle { status, is_news, again_in: None, facts: None }
     }
 
     /// The parts of the status that do not depend on a decision.

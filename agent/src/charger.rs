@@ -223,6 +223,12 @@ impl Charger {
         self.config.as_ref()
     }
 
+    /// The next departure, and since when the car is taken to be there for it.
+    pub fn departure(&self) -> Option<(Timestamp, Timestamp)> {
+        let (depart, config) = (self.depart?, self.config.as_ref()?);
+        Some((depart, last_before(depart, config.plugged_from, NEW_YORK)))
+    }
+
     /// The plan that is followed, with its departure.
     pub fn plan(&self) -> Option<(&ChargePlan, &[(Timestamp, Timestamp)])> {
         self.planned.as_ref().map(|planned| (&planned.plan, planned.runs.as_slice()))

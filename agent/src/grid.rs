@@ -49,6 +49,8 @@ pub struct Newest {
     pub ts: Timestamp,
     /// Average, production, direct; `None` when it cannot be true.
     pub believed: Option<CarbonIntensity>,
+    /// Marginal, direct, state-wide, g/kWh; `None` where the reading does not tell.
+    pub marginal: Option<f64>,
     /// When it came.
     pub arrived: Moment,
     /// It was news when it came, not what the broker had kept.
@@ -120,7 +122,14 @@ impl Grid {
         // The last reading before a restart is as good as it was.
         grid.newest = grid.week.newest().and_then(|sample| {
             let believed = Some(CarbonIntensity::from_grams_per_kwh(sample.grams_per_kwh)?);
-            Some(Newest { ts: sample.ts, believed, arrived: now, fresh_off_the_wire: false })
+            let fresh_off_the_wire = false;
+            Some(Newest {
+                ts: sample.ts,
+                believed,
+                marginal: None,
+                arrived: now,
+                fresh_off_the_wire,
+            })
         });
         grid
     }
@@ -185,6 +194,9 @@ impl Grid {
         let intensity = CarbonIntensity::from_grams_per_kwh(reading.value)
             .expect("bounds were checked at the door");
         let sample = Sample { ts: reading.ts, grams_per_kwh: reading.value };
+        let marginal = reading.marginal.filter(|grams| grams.is_finite());
+        let arrived = now;
+        let fresh_off_the_wire = !retained;
         // A stamp that was taken while the clock was wrong must not shut out the true ones.
         let newest = self.newest.filter(|newest| self.origin != Origin::Nyiso || !ahead(newest.ts));
         if let Some(newest) = newest
@@ -193,8 +205,10 @@ impl Grid {
             return match (reading.revised, reading.ts == newest.ts) {
                 (true, is_newest) => {
                     self.keep(sample);
+                    self.keep_marginal(reading.ts, marginal);
                     if is_newest {
-                        self.newest = Some(Newest { believed: Some(intensity), ..newest });
+                        let believed = Some(intensity);
+                        self.newest = Some(Newest { believed, marginal, ..newest });
                     }
                     self.compare();
                     Ok(Taken::Revised)
@@ -205,10 +219,11 @@ impl Grid {
         }
         let judged = self.plausibility.judge(sample);
         let believed = judged.is_ok().then_some(intensity);
-        self.newest =
-            Some(Newest { ts: reading.ts, believed, arrived: now, fresh_off_the_wire: !retained });
+        let ts = reading.ts;
+        self.newest = Some(Newest { ts, believed, marginal, arrived, fresh_off_the_wire });
         judged.map_err(Refused::Implausible)?;
         self.keep(sample);
+        self.keep_marginal(ts, marginal);
         self.compare();
         self.learn_hourly();
         Ok(Taken::Newest)
@@ -328,6 +343,15 @@ impl Grid {
         self.week.insert(sample);
         if let Err(error) = self.store.keep_reading(self.origin, sample) {
             warn!("a reading could not be kept: {error}");
+        }
+    }
+
+    /// For the ledger's sake; nothing is decided by it.
+    fn keep_marginal(&self, ts: Timestamp, marginal: Option<f64>) {
+        let Some(grams_per_kwh) = marginal else { return };
+        let kept = self.store.keep_marginal(self.origin, Sample { ts, grams_per_kwh });
+        if let Err(error) = kept {
+            warn!("a marginal rate could not be kept: {error}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the agent remembers across restarts: readings, one series an origin, and the contactor's moves.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,10 @@ const LIVE: Series = Series::new("average-intensity", READINGS);
 const RECORDED: Series = Series::new("average-intensity-recorded", READINGS);
 const GENERATED: Series = Series::new("average-intensity-generated", READINGS);
 
+const MARGINAL: Series = Series::new("marginal-intensity", READINGS);
+const MARGINAL_RECORDED: Series = Series::new("marginal-intensity-recorded", READINGS);
+const MARGINAL_GENERATED: Series = Series::new("marginal-intensity-generated", READINGS);
+
 // Budgets look back a day; the rest is for the person who asks why.
 const SWITCHES: Series = Series::new("switches", Retention::days(400, 20_000));
 
@@ -41,6 +45,14 @@ fn readings_of(origin: Origin) -> &'static Series {
         Origin::Nyiso => &LIVE,
         Origin::Recorded => &RECORDED,
         Origin::Generated => &GENERATED,
+    }
+}
+
+fn marginal_of(origin: Origin) -> &'static Series {
+    match origin {
+        Origin::Nyiso => &MARGINAL,
+        Origin::Recorded => &MARGINAL_RECORDED,
+        Origin::Generated => &MARGINAL_GENERATED,
     }
 }
 
@@ -65,9 +77,30 @@ impl Store {
     /// The readings of the last [`LEARNED`] days before `until`, and `until`'s own, ascending. Stops at
     /// damage.
     pub fn readings(&self, origin: Origin, until: Timestamp) -> Vec<Sample> {
+        self.readings_in(origin, until - LEARNED..until + TimeDelta::milliseconds(1))
+    }
+
+    /// The readings of the half-open `span`, ascending. Stops at damage.
+    pub fn readings_in(&self, origin: Origin, span: Range<Timestamp>) -> Vec<Sample> {
+        self.samples(readings_of(origin), span)
+    }
+
+    /// Keeps a marginal intensity, direct, state-wide.
+    ///
+    /// # Errors
+    /// When the history fails.
+    pub fn keep_marginal(&self, origin: Origin, sample: Sample) -> Result<(), HistoryError> {
+        self.0.put(marginal_of(origin), sample.ts, &sample.grams_per_kwh.to_be_bytes())
+    }
+
+    /// The marginal intensities of the half-open `span`, ascending. Stops at damage.
+    pub fn marginal_in(&self, origin: Origin, span: Range<Timestamp>) -> Vec<Sample> {
+        self.samples(marginal_of(origin), span)
+    }
+
+    fn samples(&self, series: &Series, span: Range<Timestamp>) -> Vec<Sample> {
         let mut samples = Vec::new();
-        let span = until - LEARNED..until + TimeDelta::milliseconds(1);
-        let outcome = self.0.scan(readings_of(origin), span, &mut |ts, value| {
+        let outcome = self.0.scan(series, span, &mut |ts, value| {
             // What is not eight bytes was written by another version: left out.
             if let Ok(bytes) = value.try_into() {
                 samples.push(Sample { ts, grams_per_kwh: f64::from_be_bytes(bytes) });
@@ -93,6 +126,23 @@ impl Store {
         let text = serde_json::to_vec(&SwitchRecord::of(switch, lifetime))
             .expect("words and numbers always serialize");
         self.0.append(&SWITCHES, switch.at.wall, &text).map(drop)
+    }
+
+    /// The moves of the half-open `span`, by the wall clock of each, in the order in which they were. What
+    /// cannot be read is left out.
+    ///
+    /// # Errors
+    /// When the history fails.
+    pub fn moves_in(&self, span: Range<Timestamp>) -> Result<Vec<Switch>, HistoryError> {
+        let mut moves = Vec::new();
+        let all = DateTime::UNIX_EPOCH..Timestamp::MAX_UTC;
+        self.0.scan(&SWITCHES, all, &mut |_, value| {
+            let record = serde_json::from_slice::<SwitchRecord>(value).ok();
+            let switch = record.and_then(|record| record.switch());
+            moves.extend(switch.filter(|switch| span.contains(&switch.at.wall)));
+            ControlFlow::Continue(())
+        })?;
+        Ok(moves)
     }
 
     /// The moves that still matter. What cannot be read is left out.
