@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::agent::Agent;
+use crate::ledger::Ledger;
 use crate::status::Status;
 use crate::subscriber::FeedEvent;
 use crate::supervisor::Supervisor;
@@ -22,6 +23,7 @@ const AFTER_A_HOLD: Duration = Duration::from_millis(50);
 /// When nobody owns the actuator any more.
 pub async fn run(
     mut agent: Agent,
+    mut ledger: Ledger,
     tick: Duration,
     mut feed: mpsc::Receiver<FeedEvent>,
     status: watch::Sender<Option<Status>>,
@@ -35,6 +37,9 @@ pub async fn run(
     loop {
         let cycle = agent.cycle().await?;
         supervisor.hear(&cycle.status);
+        if let Some(facts) = &cycle.facts {
+            ledger.tick(facts);
+        }
         let is_new_reading = newest != cycle.status.signal.ts;
         newest = cycle.status.signal.ts;
         show(&cycle.status, cycle.is_news, is_new_reading);

@@ -21,6 +21,7 @@ pub mod eastern;
 pub mod explain;
 pub mod grid;
 pub mod home;
+pub mod ledger;
 mod lock;
 pub mod moments;
 pub mod overrides;

@@ -23,6 +23,7 @@ use crate::clock_trust::{built, is_forgetful_board, kernel_is_synchronized};
 use crate::config::{ActuatorConfig, Config, OnExit};
 use crate::grid::Grid;
 use crate::home::Home;
+use crate::ledger::Ledger;
 use crate::lock::Lock;
 use crate::moments::Moments;
 use crate::overrides::Desk;
@@ -140,6 +141,7 @@ async fn run_with<A: Actuator>(
     let owner = tokio::spawn(owner);
 
     let charger = Charger::new(config.charge.clone(), store.clone());
+    let ledger = Ledger::new(store.clone());
     let grid = Grid::new(
         store,
         config.control.threshold,
@@ -178,7 +180,9 @@ async fn run_with<A: Actuator>(
             let (status, asked) = watch::channel(None);
             let mut tasks = JoinSet::new();
             tasks.spawn(subscriber::run(config.feed.mqtt(), events, shutdown.token()));
-            tasks.spawn(control_loop::run(agent, config.tick, feed, status, shutdown.token()));
+            let control =
+                control_loop::run(agent, ledger, config.tick, feed, status, shutdown.token());
+            tasks.spawn(control);
             tasks.spawn(ear.listen(asked, desk, shutdown.token()));
             shutdown.join(tasks, GRACE).await
         }

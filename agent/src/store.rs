@@ -214,6 +214,11 @@ impl Store {
         serde_json::from_slice(&record.value).ok()
     }
 
+    /// The history itself, for those who keep series of their own.
+    pub(crate) fn history(&self) -> &dyn History {
+        self.0.as_ref()
+    }
+
     /// The durable point: what was kept before it survives a power cut. Blocks.
     ///
     /// # Errors

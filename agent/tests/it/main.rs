@@ -11,6 +11,7 @@ mod feed;
 mod gpio;
 mod household;
 mod http_switch;
+mod ledger;
 mod meter;
 mod mqtt_switch;
 mod overrides;
