@@ -2,7 +2,7 @@
 //! listens on the network.
 //!
 //! One line in, one line of JSON out: `status` gives a [`Status`], `overrides` and a [`Request`] as JSON an
-//! [`Answer`]; anything else, and whatever fails, `{"error": ..., "refused": ...}`, where `refused` tells a
+//! [`Answer`], a [`Question`] a [`HistoryPage`]; anything else, and whatever fails, `{"error": ..., "refused": ...}`, where `refused` tells a
 //! request that makes no sense from trouble of the agent.
 
 use std::io::{self, BufRead, BufReader, Write};
@@ -18,8 +18,10 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::ledger::{HistoryPage, Question};
 use crate::overrides::{Answer, Desk, DeskError, Request};
 use crate::status::Status;
+use crate::store::Store;
 
 /// Name of the socket in the state directory.
 const SOCKET: &str = "agent.sock";
@@ -68,6 +70,7 @@ impl Ear {
         self,
         status: watch::Receiver<Option<Status>>,
         desk: Arc<Desk>,
+        store: Store,
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
         loop {
@@ -79,7 +82,7 @@ impl Ear {
             match accepted {
                 Ok((stream, _)) => {
                     let answered = tokio::select! {
-                        answered = timeout(PATIENCE, answer(stream, &status, &desk)) => answered,
+                        answered = timeout(PATIENCE, answer(stream, &status, &desk, &store)) => answered,
                         () = shutdown.cancelled() => return Ok(()),
                     };
                     if !matches!(answered, Ok(Ok(()))) {
@@ -107,6 +110,7 @@ async fn answer(
     mut stream: UnixStream,
     status: &watch::Receiver<Option<Status>>,
     desk: &Arc<Desk>,
+    store: &Store,
 ) -> io::Result<()> {
     let (read, mut write) = stream.split();
     let mut question = String::new();
@@ -121,7 +125,10 @@ async fn answer(
             Ok(request) => take(request, Arc::clone(desk)).await?,
             Err(trouble) => error(&format!("{request:?} is no request: {trouble}"), true),
         },
-        other => error(&format!("{other:?} is no question; \"status\" is"), true),
+        other => match Question::parse(other) {
+            Some(question) => look_up(question, store.clone()).await?,
+            None => error(&format!("{other:?} is no question; \"status\" is"), true),
+        },
     };
     line.push('\n');
     write.write_all(line.as_bytes()).await?;
@@ -134,6 +141,14 @@ async fn take(request: Request, desk: Arc<Desk>) -> io::Result<String> {
     Ok(match taken {
         Ok(answer) => serde_json::to_string(&answer)?,
         Err(trouble) => error(&trouble.to_string(), matches!(trouble, DeskError::Refused(_))),
+    })
+}
+
+async fn look_up(question: Question, store: Store) -> io::Result<String> {
+    let page = tokio::task::spawn_blocking(move || question.answer(&store)).await?;
+    Ok(match page {
+        Ok(page) => serde_json::to_string(&page)?,
+        Err(trouble) => error(&format!("the record cannot be read: {trouble}"), false),
     })
 }
 
@@ -160,6 +175,30 @@ pub fn ask(state_dir: &Path) -> anyhow::Result<Status> {
         anyhow::bail!("{error}");
     }
     serde_json::from_value(answer).context("the agent's answer is of another version")
+}
+
+/// Asks the running agent for what it has recorded.
+///
+/// # Errors
+/// When no agent runs there, or it does not answer; the text says what to do.
+pub fn ask_ledger(state_dir: &Path, question: Question) -> anyhow::Result<HistoryPage> {
+    let answer = exchange(state_dir, &question.to_string())?;
+    if let Some(error) = answer.get("error").and_then(|error| error.as_str()) {
+        anyhow::bail!("{error}");
+    }
+    serde_json::from_value(answer).context("the agent's answer is of another version")
+}
+
+/// Whether an agent answers there.
+///
+/// # Errors
+/// When one may, and does not let us ask.
+pub fn is_running(state_dir: &Path) -> io::Result<bool> {
+    match BlockingStream::connect(socket_path(state_dir)) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
+        Err(_) => Ok(false),
+    }
 }
 
 /// Hands an override to the running agent; `None` asks what holds.

@@ -2,8 +2,12 @@
 
 mod ask;
 mod check_config;
+mod history;
 mod override_;
+mod period;
 pub mod plan;
+mod record;
+mod report;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -54,6 +58,10 @@ enum WithSettings {
     },
     /// Charge now, not tonight, away, another departure: for once, and it ends by itself.
     Override(override_::OverrideArgs),
+    /// Show switches, readings and sessions of a time.
+    History(history::HistoryArgs),
+    /// What was charged: kWh, kg of CO2, and what charging at once or by a 01:00 timer had been.
+    Report(report::ReportArgs),
     /// Ask the running agent why it is (not) charging, and when that will change.
     Why {
         /// As JSON.
@@ -90,6 +98,12 @@ impl WithSettings {
             Self::Status { json } => ask::status(file, &config, json),
             Self::Override(wish) => {
                 return override_::run(wish, file, &config, SystemClock::new().now());
+            }
+            Self::History(arguments) => {
+                return history::run(&arguments, file, &config, SystemClock::new().now());
+            }
+            Self::Report(arguments) => {
+                return report::run(&arguments, file, &config, SystemClock::new().now());
             }
             Self::Why { json } => ask::why(file, &config, json),
         }?;

@@ -25,7 +25,7 @@ use crate::agent::CycleFacts;
 use crate::charger::NEW_YORK;
 use crate::store::Store;
 
-pub use pages::{HistoryPage, Period, Reading, SwitchEntry, history_page, session_page};
+pub use pages::{HistoryPage, Period, Question, Reading, SwitchEntry, history_page, session_page};
 pub use record::{AccountEntry, SessionEntry};
 use shelf::Shelf;
 

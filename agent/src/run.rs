@@ -38,7 +38,7 @@ const GRACE: Duration = Duration::from_secs(5);
 const EXIT_LIMIT: Duration = Duration::from_secs(45);
 
 /// The store stays below this: a year of moves and 45 days of three origins take a tenth of it.
-const STORE: SledConfig = SledConfig {
+pub(crate) const STORE: SledConfig = SledConfig {
     cache_bytes: 1 << 20,
     max_bytes: 64 << 20,
     open_limit: Duration::from_secs(60),
@@ -142,6 +142,7 @@ async fn run_with<A: Actuator>(
 
     let charger = Charger::new(config.charge.clone(), store.clone());
     let ledger = Ledger::new(store.clone());
+    let told = store.clone();
     let grid = Grid::new(
         store,
         config.control.threshold,
@@ -183,7 +184,7 @@ async fn run_with<A: Actuator>(
             let control =
                 control_loop::run(agent, ledger, config.tick, feed, status, shutdown.token());
             tasks.spawn(control);
-            tasks.spawn(ear.listen(asked, desk, shutdown.token()));
+            tasks.spawn(ear.listen(asked, desk, told, shutdown.token()));
             shutdown.join(tasks, GRACE).await
         }
         Err(error) => {

@@ -1,6 +1,8 @@
 //! What is read from the ledger: sessions, and with them switches and readings, of a period.
 
-use chrono::DateTime;
+use std::fmt;
+
+use chrono::{DateTime, SecondsFormat};
 use domain::Timestamp;
 use domain::wire::Origin;
 use serde::{Deserialize, Serialize};
@@ -63,22 +65,17 @@ pub struct Reading {
     pub grams_per_kwh: f64,
 }
 
-/// The sessions that began in `period`, ascending; the open one last, as it is at `now`.
+/// The sessions that began in `period`, ascending; the open one last, as it was when last looked at.
 ///
 /// # Errors
 /// When the history fails.
-pub fn session_page(
-    store: &Store,
-    period: Period,
-    now: Timestamp,
-) -> Result<Vec<SessionEntry>, HistoryError> {
+pub fn session_page(store: &Store, period: Period) -> Result<Vec<SessionEntry>, HistoryError> {
     let shelf = Shelf::new(store.clone());
     let mut sessions = shelf.sessions(&period)?;
     if let Some(open) = shelf.open_session()?.filter(|open| period.contains(open.from)) {
         // A kill between the two may have left it in both.
         sessions.retain(|session| session.from != open.from);
-        let to = if open.seen <= now { open.seen } else { now };
-        let entry = reckon(&shelf, &open.end(to), newest_origin(store), open.portion);
+        let entry = reckon(&shelf, &open.end(open.seen), newest_origin(store), open.portion);
         sessions.push(SessionEntry { open: true, ..entry });
     }
     Ok(sessions)
@@ -88,11 +85,7 @@ pub fn session_page(
 ///
 /// # Errors
 /// When the history fails.
-pub fn history_page(
-    store: &Store,
-    period: Period,
-    now: Timestamp,
-) -> Result<HistoryPage, HistoryError> {
+pub fn history_page(store: &Store, period: Period) -> Result<HistoryPage, HistoryError> {
     let span = period.from..period.to;
     let switches = store
         .moves_in(span.clone())?
@@ -113,7 +106,54 @@ pub fn history_page(
         .into_iter()
         .map(|sample| Reading { ts: sample.ts, grams_per_kwh: sample.grams_per_kwh })
         .collect();
-    Ok(HistoryPage { switches, readings, origin, sessions: session_page(store, period, now)? })
+    Ok(HistoryPage { switches, readings, origin, sessions: session_page(store, period)? })
+}
+
+/// A question about the ledger, as it goes over the socket: `sessions FROM TO`, `history FROM TO`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// For a report.
+    Sessions(Period),
+    /// Everything.
+    History(Period),
+}
+
+impl Question {
+    /// The question in this line; `None` where it is another.
+    pub fn parse(line: &str) -> Option<Self> {
+        let mut words = line.split_whitespace();
+        let (what, from, to) = (words.next()?, words.next()?, words.next()?);
+        let period = Period { from: from.parse().ok()?, to: to.parse().ok()? };
+        match (what, words.next()) {
+            ("sessions", None) => Some(Self::Sessions(period)),
+            ("history", None) => Some(Self::History(period)),
+            _ => None,
+        }
+    }
+
+    /// The answer; of [`Question::Sessions`] only the sessions are filled. Blocks for as long as the disk does.
+    ///
+    /// # Errors
+    /// When the history fails.
+    pub fn answer(self, store: &Store) -> Result<HistoryPage, HistoryError> {
+        match self {
+            Self::Sessions(period) => {
+                Ok(HistoryPage { sessions: session_page(store, period)?, ..HistoryPage::default() })
+            }
+            Self::History(period) => history_page(store, period),
+        }
+    }
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, period) = match self {
+            Self::Sessions(period) => ("sessions", period),
+            Self::History(period) => ("history", period),
+        };
+        let time = |ts: Timestamp| ts.to_rfc3339_opts(SecondsFormat::Millis, true);
+        write!(f, "{what} {} {}", time(period.from), time(period.to))
+    }
 }
 
 /// Whose readings came last.

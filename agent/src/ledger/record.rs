@@ -32,10 +32,10 @@ pub struct SessionEntry {
     pub time_is_doubtful: bool,
     /// Whose readings the grams are by.
     pub origin: Origin,
-    /// By the average intensity, production, direct. Absent where no reading is known.
+    /// By the average intensity, production, direct. Absent where no reading of its energy is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub average: Option<AccountEntry>,
-    /// By the marginal intensity, direct, state-wide. Absent where no rate is known.
+    /// By the marginal intensity, direct, state-wide. Absent where no rate of its energy is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marginal: Option<AccountEntry>,
     /// It will not be reckoned anew.
@@ -91,7 +91,8 @@ impl SessionEntry {
         marginal: Option<Account>,
     ) -> Self {
         let entry = |account: Option<Account>| {
-            account.map(|account| AccountEntry::new(&account, session.kwh))
+            let known = |account: &Account| session.kwh == 0.0 || 0.0 < account.actual.known_kwh;
+            account.filter(known).map(|account| AccountEntry::new(&account, session.kwh))
         };
         Self {
             from: session.from,

@@ -72,7 +72,7 @@ impl Desk {
     }
 
     fn sessions(&self) -> Vec<SessionEntry> {
-        session_page(&self.store, Period::ALL, self.facts.at.wall).unwrap()
+        session_page(&self.store, Period::ALL).unwrap()
     }
 }
 
@@ -227,4 +227,15 @@ fn little_is_written_while_nothing_happens() {
     desk.until(&mut ledger, 2 * HOUR + 10);
     let busy = written();
     assert!((360..=360 + 14).contains(&busy), "{busy} writes in 361 ticks");
+}
+
+#[test]
+fn a_question_is_read_back_as_it_was_asked() {
+    let period = Period { from: at(0), to: at(3600) };
+    for question in [Question::Sessions(period), Question::History(period)] {
+        assert_eq!(Question::parse(&question.to_string()), Some(question));
+    }
+    for other in ["status", "sessions", "sessions now then", "history 2026-03-10T04:00:00Z"] {
+        assert_eq!(Question::parse(other), None, "{other}");
+    }
 }
