@@ -7,6 +7,7 @@ mod override_;
 mod period;
 pub mod plan;
 mod record;
+mod replay;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -62,6 +63,8 @@ enum WithSettings {
     History(history::HistoryArgs),
     /// What was charged: kWh, kg of CO2, and what charging at once or by a 01:00 timer had been.
     Report(report::ReportArgs),
+    /// What a time would have been with these settings, over recorded days.
+    Replay(replay::ReplayArgs),
     /// Ask the running agent why it is (not) charging, and when that will change.
     Why {
         /// As JSON.
@@ -102,6 +105,7 @@ impl WithSettings {
             Self::History(arguments) => {
                 return history::run(&arguments, file, &config, SystemClock::new().now());
             }
+            Self::Replay(arguments) => return replay::run(&arguments, &config),
             Self::Report(arguments) => {
                 return report::run(&arguments, file, &config, SystemClock::new().now());
             }

@@ -25,6 +25,7 @@ pub mod ledger;
 mod lock;
 pub mod moments;
 pub mod overrides;
+pub mod replay;
 mod run;
 pub mod status;
 pub mod store;

@@ -19,7 +19,11 @@ use crate::store::Store;
 /// # Errors
 /// When it does not answer, its files cannot be read, or there are none; the text says what to do.
 pub fn look_up(file: &File, config: &Config, question: Question) -> anyhow::Result<HistoryPage> {
-    let home = home(file, config);
+    look_up_in(home(file, config), question)
+}
+
+/// The same of the agent with this state directory.
+pub fn look_up_in(home: &Path, question: Question) -> anyhow::Result<HistoryPage> {
     match api::is_running(home) {
         Ok(true) => api::ask_ledger(home, question),
         Ok(false) => stopped(home, question),

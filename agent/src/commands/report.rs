@@ -20,7 +20,7 @@ use super::record::look_up;
 use crate::config::{Config, File};
 use crate::ledger::{AccountEntry, Question, SessionEntry};
 
-pub use page::{kg, when};
+pub use page::{kg, summary, when};
 pub use total::Total;
 
 /// Prints what was charged in a time, session by session and in all; this month where none is named.

@@ -19,4 +19,5 @@ mod plan_command;
 mod process;
 mod program;
 mod relay;
+mod replay;
 mod rival;
