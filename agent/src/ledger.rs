@@ -19,6 +19,7 @@ use domain::control::Moment;
 use domain::ledger::{Account, Book, Entry, Open, Portion, Rates, Session, Tick};
 use domain::series::LONGEST_INTERVAL;
 use domain::wire::Origin;
+use service::history::HistoryError;
 use tracing::{debug, info, warn};
 
 use crate::agent::CycleFacts;
@@ -38,14 +39,26 @@ const RECKON_EVERY: std::time::Duration = std::time::Duration::from_secs(5 * 60)
 /// Readings that did not come within this time do not come any more.
 const READINGS_COME: TimeDelta = TimeDelta::hours(48);
 
+/// So many portions wait for a disk that takes nothing: three days of charging.
+const MOST_UNWRITTEN: usize = 3 * 288;
+
+/// A session that may change yet.
+struct Unsettled {
+    entry: SessionEntry,
+    /// It is kept as it is here.
+    written: bool,
+}
+
 /// Follows the sessions and keeps them.
 pub struct Ledger {
     shelf: Shelf,
     book: Book,
     /// The open session as it is kept.
     kept: Option<Open>,
-    /// Sessions that are over but lack readings.
-    unsettled: Vec<SessionEntry>,
+    /// Sessions that are over but lack readings, or could not be written yet.
+    unsettled: Vec<Unsettled>,
+    /// Portions that could not be written yet, each with the beginning of its session.
+    unwritten: Vec<(Portion, Timestamp)>,
     reckoned: Option<Moment>,
     /// The record could not be written, and that was said.
     complained: bool,
@@ -63,12 +76,14 @@ impl Ledger {
             warn!("part of the sessions cannot be read: {error}");
             Vec::new()
         });
-        let unsettled = unsettled.into_iter().filter(|session| !session.settled).collect();
+        let unsettled = unsettled.into_iter().filter(|session| !session.settled);
+        let unsettled = unsettled.map(|entry| Unsettled { entry, written: true }).collect();
         Self {
             shelf,
             book: Book::new(open.clone()),
             kept: open,
             unsettled,
+            unwritten: Vec::new(),
             reckoned: None,
             complained: false,
         }
@@ -86,8 +101,8 @@ impl Ledger {
             match entry {
                 // First its energy, then that it is over: what is kept never knows less than before.
                 Entry::Portion(portion) => {
-                    let of = of.unwrap_or(portion.start);
-                    self.keep(|shelf| shelf.keep_portion(portion, of));
+                    self.unwritten.push((*portion, of.unwrap_or(portion.start)));
+                    self.keep_portions();
                 }
                 Entry::Ended(session) => self.end(session, facts.origin),
             }
@@ -103,8 +118,19 @@ impl Ledger {
     fn end(&mut self, session: &Session, origin: Origin) {
         let entry = reckon(&self.shelf, session, origin, None);
         info!(kwh = session.kwh, by = session.by.as_str(), "a charging session is over");
-        self.keep(|shelf| shelf.keep_session(&entry));
-        self.unsettled.push(entry);
+        let written = self.keep(|shelf| shelf.keep_session(&entry));
+        self.unsettled.push(Unsettled { entry, written });
+    }
+
+    fn keep_portions(&mut self) {
+        while let Some((portion, of)) = self.unwritten.first().copied() {
+            if !self.keep(|shelf| shelf.keep_portion(&portion, of)) {
+                break;
+            }
+            self.unwritten.remove(0);
+        }
+        let excess = self.unwritten.len().saturating_sub(MOST_UNWRITTEN);
+        self.unwritten.drain(..excess);
     }
 
     fn keep_open(&mut self) {
@@ -121,39 +147,40 @@ impl Ledger {
         };
         if !is_same {
             let open = open.cloned();
-            self.keep(|shelf| shelf.keep_open(open.as_ref()));
-            self.kept = open;
+            if self.keep(|shelf| shelf.keep_open(open.as_ref())) {
+                self.kept = open;
+            }
         }
     }
 
     fn settle(&mut self, now: Timestamp) {
+        self.keep_portions();
         let sessions = std::mem::take(&mut self.unsettled);
-        for before in sessions {
+        for Unsettled { entry: before, written } in sessions {
             let mut entry = reckon(&self.shelf, &before.session(), before.origin, None);
             let newest = now - LONGEST_INTERVAL;
             entry.settled =
                 READINGS_COME < now - entry.to || (entry.is_whole() && entry.to < newest);
-            if entry != before {
-                self.keep(|shelf| shelf.keep_session(&entry));
-            }
-            if entry.settled {
+            let is_kept = written && entry == before;
+            let written = is_kept || self.keep(|shelf| shelf.keep_session(&entry));
+            if entry.settled && written {
                 debug!(from = %entry.from, "a session is reckoned for good");
             } else {
-                self.unsettled.push(entry);
+                self.unsettled.push(Unsettled { entry, written });
             }
         }
     }
 
-    /// A record that cannot be written stops no charge; it is said once.
-    fn keep(&mut self, write: impl FnOnce(&Shelf) -> Result<(), service::history::HistoryError>) {
-        match write(&self.shelf) {
-            Ok(()) => self.complained = false,
-            Err(error) => {
-                if !std::mem::replace(&mut self.complained, true) {
-                    warn!("what is charged cannot be recorded: {error}");
-                }
-            }
+    /// A record that cannot be written stops no charge; it is said once, and tried again.
+    fn keep(&mut self, write: impl FnOnce(&Shelf) -> Result<(), HistoryError>) -> bool {
+        let outcome = write(&self.shelf);
+        let complained = std::mem::replace(&mut self.complained, outcome.is_err());
+        match &outcome {
+            Err(error) if !complained => warn!("what is charged cannot be recorded: {error}"),
+            Ok(()) if complained => info!("what is charged can be recorded again"),
+            _ => {}
         }
+        outcome.is_ok()
     }
 }
 

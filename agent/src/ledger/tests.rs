@@ -2,7 +2,7 @@
 
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use domain::control::{BootId, Contactor};
@@ -166,58 +166,68 @@ fn a_session_without_any_reading_is_given_up_after_two_days() {
     assert!(ledger.unsettled.is_empty());
 }
 
+/// A history that counts what is written, and takes nothing while it is full.
+#[derive(Default)]
+struct Disk {
+    memory: MemoryHistory,
+    written: AtomicUsize,
+    is_full: AtomicBool,
+}
+
+impl History for Disk {
+    fn put(&self, series: &Series, ts: Timestamp, value: &[u8]) -> Result<(), HistoryError> {
+        assert!(value.len() < 512 || series.name() == "sessions", "{} bytes", value.len());
+        if self.is_full.load(Ordering::Relaxed) {
+            return Err(HistoryError::Down { why: "no space left on device".to_owned() });
+        }
+        self.written.fetch_add(1, Ordering::Relaxed);
+        self.memory.put(series, ts, value)
+    }
+    fn append(
+        &self,
+        series: &Series,
+        now: Timestamp,
+        value: &[u8],
+    ) -> Result<Timestamp, HistoryError> {
+        self.memory.append(series, now, value)
+    }
+    fn get(&self, series: &Series, ts: Timestamp) -> Result<Option<Vec<u8>>, HistoryError> {
+        self.memory.get(series, ts)
+    }
+    fn remove(&self, series: &Series, ts: Timestamp) -> Result<bool, HistoryError> {
+        self.memory.remove(series, ts)
+    }
+    fn first(&self, series: &Series) -> Result<Option<Record>, HistoryError> {
+        self.memory.first(series)
+    }
+    fn last(&self, series: &Series) -> Result<Option<Record>, HistoryError> {
+        self.memory.last(series)
+    }
+    fn scan(
+        &self,
+        series: &Series,
+        span: Range<Timestamp>,
+        visit: &mut dyn FnMut(Timestamp, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), HistoryError> {
+        self.memory.scan(series, span, visit)
+    }
+    fn count(&self, series: &Series) -> Result<u64, HistoryError> {
+        self.memory.count(series)
+    }
+    fn sync(&self) -> Result<(), HistoryError> {
+        self.memory.sync()
+    }
+    fn size_on_disk(&self) -> Result<u64, HistoryError> {
+        self.memory.size_on_disk()
+    }
+}
+
 #[test]
 fn little_is_written_while_nothing_happens() {
-    struct Counting(MemoryHistory, AtomicUsize);
-    impl History for Counting {
-        fn put(&self, series: &Series, ts: Timestamp, value: &[u8]) -> Result<(), HistoryError> {
-            assert!(value.len() < 512, "{} bytes", value.len());
-            self.1.fetch_add(1, Ordering::Relaxed);
-            self.0.put(series, ts, value)
-        }
-        fn append(
-            &self,
-            series: &Series,
-            now: Timestamp,
-            value: &[u8],
-        ) -> Result<Timestamp, HistoryError> {
-            self.0.append(series, now, value)
-        }
-        fn get(&self, series: &Series, ts: Timestamp) -> Result<Option<Vec<u8>>, HistoryError> {
-            self.0.get(series, ts)
-        }
-        fn remove(&self, series: &Series, ts: Timestamp) -> Result<bool, HistoryError> {
-            self.0.remove(series, ts)
-        }
-        fn first(&self, series: &Series) -> Result<Option<Record>, HistoryError> {
-            self.0.first(series)
-        }
-        fn last(&self, series: &Series) -> Result<Option<Record>, HistoryError> {
-            self.0.last(series)
-        }
-        fn scan(
-            &self,
-            series: &Series,
-            span: Range<Timestamp>,
-            visit: &mut dyn FnMut(Timestamp, &[u8]) -> ControlFlow<()>,
-        ) -> Result<(), HistoryError> {
-            self.0.scan(series, span, visit)
-        }
-        fn count(&self, series: &Series) -> Result<u64, HistoryError> {
-            self.0.count(series)
-        }
-        fn sync(&self) -> Result<(), HistoryError> {
-            self.0.sync()
-        }
-        fn size_on_disk(&self) -> Result<u64, HistoryError> {
-            self.0.size_on_disk()
-        }
-    }
-    let counting = Arc::new(Counting(MemoryHistory::new(), 0.into()));
-    let history: Arc<dyn History> = counting.clone();
-    let mut desk = Desk { store: Store::new(history), ..Desk::new() };
+    let disk = Arc::new(Disk::default());
+    let mut desk = Desk { store: Store::new(disk.clone()), ..Desk::new() };
     let mut ledger = desk.ledger();
-    let written = || counting.1.swap(0, Ordering::Relaxed);
+    let written = || disk.written.swap(0, Ordering::Relaxed);
     desk.until(&mut ledger, 10);
     written();
     desk.until(&mut ledger, HOUR + 10);
@@ -227,6 +237,28 @@ fn little_is_written_while_nothing_happens() {
     desk.until(&mut ledger, 2 * HOUR + 10);
     let busy = written();
     assert!((360..=360 + 14).contains(&busy), "{busy} writes in 361 ticks");
+}
+
+#[test]
+fn a_full_disk_stops_nothing_and_what_it_did_not_take_is_written_later() {
+    let disk = Arc::new(Disk::default());
+    let mut desk = Desk { store: Store::new(disk.clone()), ..Desk::new() };
+    let mut ledger = desk.ledger();
+    desk.read(-6 * HOUR, 10 * HOUR);
+    desk.facts.position = Contactor::Closed;
+    desk.until(&mut ledger, HOUR);
+    disk.is_full.store(true, Ordering::Relaxed);
+    desk.until(&mut ledger, 2 * HOUR);
+    desk.facts.position = Contactor::Open;
+    desk.until(&mut ledger, 7 * HOUR + 1810);
+    let [stale] = &desk.sessions()[..] else { panic!("{:?}", desk.sessions()) };
+    assert!(stale.open && (stale.kwh - 7.2).abs() < 0.1, "what was kept last: {stale:?}");
+    disk.is_full.store(false, Ordering::Relaxed);
+    desk.facts.depart = None;
+    desk.until(&mut ledger, 8 * HOUR);
+    let [session] = &desk.sessions()[..] else { panic!("{:?}", desk.sessions()) };
+    assert!(!session.open && session.settled && (session.kwh - 14.4).abs() < 0.1, "{session:?}");
+    assert!(!session.average.unwrap().partial, "{session:?}");
 }
 
 #[test]

@@ -193,3 +193,77 @@ fn notes(sessions: &Sessions, total: &Total, basis: Basis, bars: bool) -> Vec<St
     }
     notes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::AccountEntry;
+
+    /// 14 kWh from 6 PM, unplugged so many hours later; g as charged, and at once.
+    fn session(hours: i64, grams: f64, at_once: f64) -> SessionEntry {
+        let from: Timestamp = "2026-03-10T22:00:00Z".parse().unwrap();
+        let account = AccountEntry {
+            grams,
+            known_kwh: 14.0,
+            partial: false,
+            at_once_grams: Some(at_once),
+            timer_grams: Some(at_once),
+            saved_at_once_grams: Some(at_once - grams),
+            saved_timer_grams: Some(at_once - grams),
+        };
+        SessionEntry {
+            from,
+            to: from + chrono::TimeDelta::hours(hours),
+            by: "presence".to_owned(),
+            open: false,
+            kwh: 14.0,
+            metered_kwh: 14.0,
+            charging_s: 7200,
+            time_is_doubtful: false,
+            origin: Origin::Nyiso,
+            average: Some(account),
+            marginal: None,
+            settled: true,
+        }
+    }
+
+    fn told(sessions: Vec<SessionEntry>, bars: bool) -> String {
+        let sessions = Sessions::new(sessions);
+        page(
+            "March 2026",
+            &sessions,
+            &Total::of(&sessions.shown, Basis::Average),
+            Basis::Average,
+            bars,
+        )
+    }
+
+    #[test]
+    fn a_terminal_gets_bars_and_who_did_worse_is_told_so() {
+        let page = told(vec![session(13, 1400.0, 2800.0), session(2, 2800.0, 2100.0)], true);
+        let lines: Vec<&str> = page.lines().collect();
+        assert_eq!(
+            lines[2],
+            "  Tue Mar 10 6:00 PM to Wed 7:00 AM          14.0 kWh    1.40 kg    -1.40  ████████████▒▒▒▒▒▒▒▒▒▒▒▒"
+        );
+        assert_eq!(
+            lines[3],
+            "  Tue Mar 10 6:00 PM to 8:00 PM              14.0 kWh    2.80 kg    +0.70  ████████████████████████"
+        );
+        let worse = told(vec![session(2, 2800.0, 2100.0)], false);
+        let expected =
+            "Charged at once it had been 2.10 kg: 0.70 kg more was set free than that (33.3 %).";
+        assert!(worse.contains(expected), "{worse}");
+        assert!(!worse.contains("nothing measured them"), "all of it was: {worse}");
+    }
+
+    #[test]
+    fn a_demo_is_never_added_to_real_sessions() {
+        let demo = || SessionEntry { origin: Origin::Generated, ..session(13, 1400.0, 2800.0) };
+        let page = told(vec![session(13, 1400.0, 2800.0), demo()], false);
+        assert!(page.contains("In all 1 session, 14.0 kWh"), "{page}");
+        assert!(page.contains("1 session by demo data left out."), "{page}");
+        let page = told(vec![demo()], false);
+        assert!(page.contains("A demo: by generated data"), "{page}");
+    }
+}
