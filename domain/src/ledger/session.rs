@@ -200,6 +200,10 @@ impl Open {
         if measured.is_some() {
             self.metered_kwh += kwh;
         }
+        // Counted otherwise: the counter must not count it again when it is back.
+        if counted.is_none() {
+            self.meter_kwh = None;
+        }
         if last.trusted && tick.trusted {
             self.place(kwh, tick.at.wall - delta(passed), tick.at.wall, entries);
         } else {

@@ -256,6 +256,27 @@ fn a_meters_count_goes_on_over_a_restart_but_has_no_time() {
 }
 
 #[test]
+fn while_a_meter_is_away_power_and_time_count_and_its_counter_does_not_count_them_again() {
+    let mut world = World::new(24.0);
+    world.tick.plugged = Some(true);
+    world.tick.charging_kw = Some(7.0);
+    world.tick.meter_kwh = Some(100.0);
+    world.switch(Closed);
+    world.until(25.0);
+    world.tick.charging_kw = None;
+    world.tick.meter_kwh = None;
+    world.until(26.0);
+    world.tick.charging_kw = Some(7.0);
+    world.tick.meter_kwh = Some(114.0);
+    world.until(27.0);
+    world.tick.plugged = Some(false);
+    world.until(27.1);
+    let session = world.ended[0];
+    assert!((session.kwh - 21.0).abs() < 0.05, "{session:?}");
+    assert!((session.metered_kwh - 14.0).abs() < 0.05, "{session:?}");
+}
+
+#[test]
 fn a_meter_that_was_reset_or_says_nonsense_adds_nothing_of_its_own() {
     for (meter, kw) in [(0.0, 0.0), (1e9, 0.0), (f64::NAN, f64::NAN), (100.0, f64::INFINITY)] {
         let mut world = World::new(24.0);
