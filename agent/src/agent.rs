@@ -13,7 +13,7 @@ use domain::wire::Origin;
 use tokio::sync::watch;
 use tracing::{debug, error, info, warn};
 
-use crate::actuator::{Handle, MoveError, Seen, chain};
+use crate::actuator::{Handle, MeterReading, MoveError, Seen, chain};
 use crate::charger::{Charger, ForecastRefused, Look};
 use crate::clock_trust::{Witnesses, trust};
 use crate::config::TrustPolicy;
@@ -58,7 +58,17 @@ pub struct Agent {
     trouble: Option<Trouble>,
     refusal: Option<Refused>,
     forecast_refusal: Option<ForecastRefused>,
+    meter: Option<Senses>,
 }
+
+/// What a meter tells.
+struct Senses {
+    readings: watch::Receiver<Option<MeterReading>>,
+    plugged: watch::Receiver<Option<bool>>,
+}
+
+/// A power that is older than this is no power of now; what the meter has counted stays true.
+const POWER_HOLDS: Duration = Duration::from_secs(5 * 60);
 
 /// What is wrong with the actuator.
 #[derive(Clone, Debug, PartialEq)]
@@ -178,7 +188,19 @@ impl Agent {
             trouble: None,
             refusal: None,
             forecast_refusal: None,
+            meter: None,
         }
+    }
+
+    /// The same with a meter: what it says goes into the record.
+    #[must_use]
+    pub fn with_meter(
+        mut self,
+        readings: watch::Receiver<Option<MeterReading>>,
+        plugged: watch::Receiver<Option<bool>>,
+    ) -> Self {
+        self.meter = Some(Senses { readings, plugged });
+        self
     }
 
     /// Tells of changes of what the user wants for once.
@@ -397,6 +419,8 @@ impl Agent {
         let live = self.grid.newest().filter(|newest| {
             (now.wall - newest.ts).abs() <= stale_after(&self.settings) && newest.believed.is_some()
         });
+        let reading = self.meter.as_ref().and_then(|meter| *meter.readings.borrow());
+        let fresh = reading.filter(|reading| now.at_least_since(&reading.at) <= POWER_HOLDS);
         CycleFacts {
             at: now,
             clock_trusted: clock == ClockTrust::Trusted,
@@ -412,9 +436,9 @@ impl Agent {
             home_since: self.charger.departure().map(|(_, home_since)| home_since),
             need_kwh: charge.map(|charge| charge.need_kwh),
             power_kw: charge.map_or(0.0, |charge| charge.power_kw),
-            charging_kw: None,
-            meter_kwh: None,
-            plugged: None,
+            charging_kw: fresh.map(|reading| reading.power_kw),
+            meter_kwh: reading.and_then(|reading| reading.energy_kwh),
+            plugged: self.meter.as_ref().and_then(|meter| *meter.plugged.borrow()),
         }
     }
 

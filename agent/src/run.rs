@@ -93,6 +93,7 @@ async fn run_with<A: Actuator>(
     let check = meter.as_ref().filter(|(_, meter)| meter.has_power()).map(|(config, meter)| {
         MeterCheck::new(meter.readings(), config.charging_above_kw, moments.clone())
     });
+    let senses = meter.as_ref().map(|(_, meter)| (meter.readings(), meter.presence()));
     let meter =
         meter.map(|(_, meter)| tokio::spawn(meter.run(moments.clone(), home_shutdown.clone())));
     let actuator = Metered::new(actuator, check);
@@ -174,6 +175,10 @@ async fn run_with<A: Actuator>(
         (handle, name),
         url,
     );
+    let agent = match senses {
+        Some((readings, plugged)) => agent.with_meter(readings, plugged),
+        None => agent,
+    };
 
     let outcome = match Ear::open(&config.state_dir) {
         Ok(ear) => {

@@ -343,4 +343,47 @@ mod told {
         let _agent = home.run();
         wait(kept + 2);
     }
+
+    /// A plug with a meter on the home broker, and somebody who tells when the car is there.
+    #[tokio::test]
+    async fn a_meter_and_a_presence_make_a_measured_session() {
+        use testkit::{Mosquitto, MosquittoConfig, publish};
+        let Some(broker) = Mosquitto::start(&MosquittoConfig::open()) else { return };
+        let home = Home::new(&format!(
+            "[feed]\nurl = \"mqtt://127.0.0.1:9\"\n[control]\nmode = \"now\"\ntick_secs = 1\n\
+             [clock]\ntrust = \"always\"\n[home]\nurl = \"mqtt://{}\"\n\
+             [meter]\npreset = \"shelly-gen2\"\ndevice = \"garage\"\n\
+             presence_topic = \"car\"\nplugged = \"yes\"\nunplugged = \"no\"\n",
+            broker.addr()
+        ));
+        let _agent = home.run();
+        home.until("closed", |status| status.position.as_deref() == Some("closed"));
+        let session = || {
+            let json: Value =
+                serde_json::from_str(&ask(&home, &["report", "--json"])).expect("JSON");
+            json["sessions"].as_array().expect("a list").last().cloned().unwrap_or_default()
+        };
+        let started = std::time::Instant::now();
+        let mut counted = 1000.0;
+        loop {
+            counted += 50.0;
+            let said = format!(
+                "{{\"output\":true,\"apower\":7200.0,\"aenergy\":{{\"total\":{counted}}}}}"
+            );
+            publish(broker.addr(), None, "garage/status/switch:0", &said, false).await;
+            publish(broker.addr(), None, "car", "yes", true).await;
+            let told = session();
+            if told["by"] == "presence" && Some(0.1) < told["metered_kwh"].as_f64() {
+                assert_eq!(told["kwh"], told["metered_kwh"], "{told}");
+                break;
+            }
+            assert!(started.elapsed() < PATIENCE, "{told}; {}", home.log());
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        publish(broker.addr(), None, "car", "no", true).await;
+        while session()["open"] != false {
+            assert!(started.elapsed() < 2 * PATIENCE, "{}", home.log());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
 }
