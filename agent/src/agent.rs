@@ -20,6 +20,7 @@ use crate::config::TrustPolicy;
 use crate::explain;
 use crate::grid::{Grid, Refused, Taken};
 use crate::moments::Moments;
+use crate::notify::{Alarm, Notifier, standing};
 use crate::overrides::Overrides;
 use crate::status::{
     ActuatorStatus, ChargeStatus, ClaimStatus, FeedStatus, HoldStatus, SignalStatus, Status,
@@ -59,6 +60,7 @@ pub struct Agent {
     refusal: Option<Refused>,
     forecast_refusal: Option<ForecastRefused>,
     meter: Option<Senses>,
+    notifier: Option<Notifier>,
 }
 
 /// What a meter tells.
@@ -189,6 +191,7 @@ impl Agent {
             refusal: None,
             forecast_refusal: None,
             meter: None,
+            notifier: None,
         }
     }
 
@@ -206,6 +209,13 @@ impl Agent {
     /// Tells of changes of what the user wants for once.
     pub fn overrides(&self) -> watch::Receiver<Overrides> {
         self.overrides.clone()
+    }
+
+    /// The same, with somebody to tell what needs a person.
+    #[must_use]
+    pub fn telling(mut self, notifier: Notifier) -> Self {
+        self.notifier = Some(notifier);
+        self
     }
 
     /// Takes in what the feed says. Gives whether it changes what is known.
@@ -371,6 +381,10 @@ impl Agent {
         let trouble = Trouble { text, told };
         if self.trouble.as_ref() != Some(&trouble) {
             error!("{}: {}", self.actuator_name, trouble.text);
+            if let Some(notifier) = &self.notifier {
+                let text = format!("The charger does not obey: {}", trouble.text);
+                notifier.raise(Alarm::RelayDisobeys, text);
+            }
             self.trouble = Some(trouble);
         }
     }
@@ -380,6 +394,9 @@ impl Agent {
         let is_over = |trouble: &Trouble| trouble.told.is_none_or(|told| told == position);
         if self.trouble.take_if(|trouble| is_over(trouble)).is_some() {
             info!("{} is in order again", self.actuator_name);
+            if let Some(notifier) = &self.notifier {
+                notifier.clear(Alarm::RelayDisobeys);
+            }
         }
     }
 
@@ -410,6 +427,13 @@ impl Agent {
             switches: SwitchStatus::of(&seen.switches, &self.settings, &now),
             ..self.status(now, clock)
         };
+        // By a clock that is wrong nobody can tell what is late.
+        if let (Some(notifier), ClockTrust::Trusted) = (&self.notifier, clock) {
+            let running = now.about_since(&self.started);
+            let nothing_known = status.signal.source == "none";
+            let mode = self.settings.mode;
+            notifier.follow(standing(decision, mode, nothing_known, running, now.wall));
+        }
         let facts = Some(self.facts(now, clock, seen.position));
         Cycle { status, is_news, again_in, facts }
     }

@@ -8,6 +8,7 @@ mod home;
 mod http;
 mod meter;
 mod mqtt;
+mod notify;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ pub use home::HomeConfig;
 pub use http::{HttpPreset, HttpSwitchConfig, Method};
 pub use meter::{EnergyUnit, MeterConfig, PowerUnit, PresenceConfig, Quantity};
 pub use mqtt::{Availability, MqttPreset, MqttSwitchConfig};
+pub use notify::NotifyConfig;
 pub use words::Words;
 
 /// Environment variables that start so override the file: `NY_POWER_AGENT__CONTROL__MODE=now`.
@@ -59,6 +61,8 @@ pub struct Config {
     pub meter: Option<MeterConfig>,
     /// What moves the contactor.
     pub actuator: ActuatorConfig,
+    /// How alarms reach the person.
+    pub notify: NotifyConfig,
 }
 
 /// The public stream.

@@ -24,6 +24,7 @@ pub mod home;
 pub mod ledger;
 mod lock;
 pub mod moments;
+pub mod notify;
 pub mod overrides;
 pub mod replay;
 mod run;

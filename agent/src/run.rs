@@ -28,7 +28,7 @@ use crate::lock::Lock;
 use crate::moments::Moments;
 use crate::overrides::Desk;
 use crate::store::Store;
-use crate::{control_loop, subscriber};
+use crate::{control_loop, notify, subscriber};
 
 /// How long tasks have to finish once the end is asked for.
 const GRACE: Duration = Duration::from_secs(5);
@@ -123,6 +123,8 @@ async fn run_with<A: Actuator>(
         Arc::new(move |now| schedule.next_after(now, NEW_YORK)),
     ));
 
+    let (notifier, delivery) = notify::notifier(&config.notify, store.clone(), moments.clone());
+
     let name = actuator.name();
     let exit = match config.on_exit {
         OnExit::Safe => Exit::To(config.control.safe),
@@ -174,7 +176,8 @@ async fn run_with<A: Actuator>(
         desk.watch(),
         (handle, name),
         url,
-    );
+    )
+    .telling(notifier);
     let agent = match senses {
         Some((readings, plugged)) => agent.with_meter(readings, plugged),
         None => agent,
@@ -189,6 +192,7 @@ async fn run_with<A: Actuator>(
             let control =
                 control_loop::run(agent, ledger, config.tick, feed, status, shutdown.token());
             tasks.spawn(control);
+            tasks.spawn(delivery.run(shutdown.token()));
             tasks.spawn(ear.listen(asked, desk, told, shutdown.token()));
             shutdown.join(tasks, GRACE).await
         }

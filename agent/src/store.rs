@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use service::history::{History, HistoryError, Retention, Series};
 
 use crate::charger::Progress;
+use crate::notify::Told;
 use crate::overrides::Overrides;
 
 /// How far back the usual course of a week is learned from.
@@ -39,6 +40,7 @@ const OVERRIDES: Series = Series::new("overrides", Retention::days(36_500, 1));
 // One record each: the newest.
 const FORECAST: Series = Series::new("forecast", Retention::days(36_500, 1));
 const PROGRESS: Series = Series::new("charge-progress", Retention::days(36_500, 1));
+const TOLD: Series = Series::new("told-alarms", Retention::days(36_500, 1));
 
 fn readings_of(origin: Origin) -> &'static Series {
     match origin {
@@ -217,6 +219,25 @@ impl Store {
     /// The history itself, for those who keep series of their own.
     pub(crate) fn history(&self) -> &dyn History {
         self.0.as_ref()
+    }
+
+    /// When each alarm was last told.
+    ///
+    /// # Errors
+    /// When the history fails.
+    pub fn told(&self) -> Result<Told, HistoryError> {
+        let record = self.0.get(&TOLD, DateTime::UNIX_EPOCH)?;
+        let read = |value: Vec<u8>| serde_json::from_slice(&value).ok();
+        Ok(record.and_then(read).unwrap_or_default())
+    }
+
+    /// Keeps that, in place of what was before.
+    ///
+    /// # Errors
+    /// When the history fails.
+    pub fn keep_told(&self, told: &Told) -> Result<(), HistoryError> {
+        let text = serde_json::to_vec(told).expect("words and times always serialize");
+        self.0.put(&TOLD, DateTime::UNIX_EPOCH, &text)
     }
 
     /// The durable point: what was kept before it survives a power cut. Blocks.

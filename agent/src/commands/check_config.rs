@@ -22,8 +22,12 @@ fn page(path: Option<&Path>, file: &File, config: &Config) -> anyhow::Result<Str
             password.push_str(&format!("\n# password of {user}: *** (from password_file)"));
         }
     }
+    let webhook = match &config.notify.webhook {
+        Some(url) => format!("\n# webhook at {}: ***", url.host_str().unwrap_or_default()),
+        None => String::new(),
+    };
     Ok(format!(
-        "# Settings {from}, and of the environment. No mistakes.{password}\n{}",
+        "# Settings {from}, and of the environment. No mistakes.{password}{webhook}\n{}",
         toml::to_string(&file.effective(config))?
     ))
 }

@@ -11,6 +11,7 @@ use super::home::HomeSection;
 use super::http::HttpSection;
 use super::meter::MeterSection;
 use super::mqtt::MqttSection;
+use super::notify::Notify;
 use super::{ActuatorConfig, Bias, Config, Contact, LineSpec};
 
 /// The file as written. `agent.example.toml` explains every key.
@@ -26,6 +27,7 @@ pub struct File {
     pub(super) home: HomeSection,
     pub(super) meter: MeterSection,
     pub(super) actuator: Actuator,
+    pub(super) notify: Notify,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -209,13 +211,15 @@ impl File {
         self.state_dir.is_some()
     }
 
-    /// The file that says all of what `config` uses, so that nothing is left to guess.
+    /// The file that says all of what `config` uses, so that nothing is left to guess; but no webhook.
     #[must_use]
     pub fn effective(&self, config: &Config) -> Self {
         let mut all = self.clone();
         all.state_dir = Some(config.state_dir.clone());
         all.feed.accept_demo = Some(config.feed.accept_demo);
         all.control.mode = Some(ModeWord::of(config.control.mode));
+        // It may hold a secret; whoever prints this says that there is one.
+        all.notify.webhook = None;
         let threshold = &mut all.control.threshold;
         (threshold.close_below, threshold.open_above) = match config.control.threshold {
             Threshold::Percentile { close_below, open_above } => {

@@ -96,23 +96,28 @@ impl File {
         let usual = if charge.is_some() { Mode::Clean } else { Mode::default() };
         let mode = self.control.mode.map_or(usual, ModeWord::mode);
         let control = control.map(|control| Settings { mode, ..control });
-        match (state_dir, feed, control, tick_secs, actuator) {
-            (Some(state_dir), Some(feed), Some(control), Some(tick_secs), Some(actuator))
-                if check.0.is_empty() =>
-            {
-                Ok(Config {
-                    actuator,
-                    state_dir,
-                    feed,
-                    control,
-                    charge,
-                    home,
-                    meter,
-                    tick: Duration::from_secs(tick_secs),
-                    on_exit: self.control.on_exit,
-                    clock_trust: self.clock.trust,
-                })
-            }
+        let notify = self.notify.parse(&mut check);
+        match (state_dir, feed, control, tick_secs, actuator, notify) {
+            (
+                Some(state_dir),
+                Some(feed),
+                Some(control),
+                Some(tick_secs),
+                Some(actuator),
+                Some(notify),
+            ) if check.0.is_empty() => Ok(Config {
+                actuator,
+                notify,
+                state_dir,
+                feed,
+                control,
+                charge,
+                home,
+                meter,
+                tick: Duration::from_secs(tick_secs),
+                on_exit: self.control.on_exit,
+                clock_trust: self.clock.trust,
+            }),
             _ => Err(check.0),
         }
     }

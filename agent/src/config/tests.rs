@@ -32,6 +32,7 @@ fn example_with_defaults_on() -> String {
         .filter(|line| !line.starts_with("ca_file") && !line.starts_with("password_file"))
         .filter(|line| !line.starts_with("token_file"))
         .filter(|line| !line.starts_with("username"))
+        .filter(|line| !line.starts_with("webhook"))
         .collect::<Vec<_>>()
         .join("\n")
 }
@@ -59,6 +60,26 @@ fn the_defaults_that_the_example_shows_are_the_defaults() {
     );
     let relay = PathBuf::from("/var/lib/ny-power-agent/relay");
     assert_eq!(shown.actuator, ActuatorConfig::Simulated { state_file: relay });
+}
+
+#[test]
+fn how_alarms_reach_the_person_is_checked_and_its_secret_not_shown() {
+    check(
+        "[notify]\ncommand = []\nwebhook = \"ftp://hunter2\"\ntimeout_secs = 0\n",
+        &[
+            "notify.command: must be a program",
+            "notify.webhook: must start with https:// or http://",
+            "notify.timeout_secs: 0 is not within 1 to 120",
+        ],
+    );
+    check("[notify]\nwebhook_file = \"/no/such\"\n", &["notify.webhook_file: "]);
+    check(
+        "[notify]\nwebhook = \"https://a/b\"\nwebhook_file = \"/c\"\n",
+        &["notify.webhook_file: cannot be given with webhook"],
+    );
+    let config = read("[notify]\nwebhook = \"https://ntfy.sh/hunter2\"\n").unwrap();
+    let shown = format!("{:?}", config.notify);
+    assert!(shown.contains("ntfy.sh") && !shown.contains("hunter2"), "{shown}");
 }
 
 /// Every key that the program knows stands in the example, and no other.
