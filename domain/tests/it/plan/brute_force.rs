@@ -235,8 +235,13 @@ proptest! {
         let taper = Taper { full_kwh: 1.5, soc, knee: 0.3, knee_kw: 1.0, full_kw: 0.2 };
         let mut request = case.request();
         request.taper = Some(taper);
-        // As much as `need` minutes bring.
+        // As much as `need` minutes bring, to the nanosecond: one more, rounded up from the noise of a float,
+        // would leave a pause of exactly `min_off` too short.
         request.need_kwh = taper.kwh(case.need as f64 / 60.0, 1.0);
+        while minutes(case.need) < request.duration().unwrap() {
+            request.need_kwh = request.need_kwh.next_down();
+        }
+        prop_assert_eq!(request.duration().unwrap(), minutes(case.need));
         if !limited {
             request.limits = Limits::default();
         }
