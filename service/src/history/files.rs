@@ -12,12 +12,17 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::HistoryError;
 use super::logbook::Counts;
 
 /// How many damaged stores are kept: they fill the SD card.
 pub const KEPT_ASIDE: usize = 2;
+
+/// A program that is being started holds what its parent has open, and for that moment also what the parent has
+/// closed since: a lock that seems to be our own is waited for this long.
+const FORK_LIMIT: Duration = Duration::from_secs(2);
 
 /// Where a history lives.
 #[derive(Clone, Debug)]
@@ -69,18 +74,25 @@ impl Place {
             .truncate(false)
             .open(path)
             .map_err(|error| self.error(error))?;
-        match lock.try_lock() {
-            Ok(()) => {
-                // Only for the message of whoever comes second, so a full disk must not matter.
-                let _ = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
-                Ok(lock)
+        let until = Instant::now() + FORK_LIMIT;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => {
+                    // Only for the message of whoever comes second, so a full disk must not matter.
+                    let _ = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
+                    return Ok(lock);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let mut text = String::new();
+                    let _ = lock.rewind().and_then(|()| lock.read_to_string(&mut text));
+                    let pid = text.trim().parse().ok();
+                    if pid != Some(std::process::id()) || until <= Instant::now() {
+                        return Err(HistoryError::Locked { path: self.dir.clone(), pid });
+                    }
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                Err(TryLockError::Error(error)) => return Err(self.error(error)),
             }
-            Err(TryLockError::WouldBlock) => {
-                let mut text = String::new();
-                let _ = lock.rewind().and_then(|()| lock.read_to_string(&mut text));
-                Err(HistoryError::Locked { path: self.dir.clone(), pid: text.trim().parse().ok() })
-            }
-            Err(TryLockError::Error(error)) => Err(self.error(error)),
         }
     }
 
