@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{SubsecRound as _, TimeDelta};
 use domain::Timestamp;
+use domain::charging::Charging;
 use domain::control::{
     Basis, ClockTrust, Contactor, Decision, Facts, Hold, Moment, NextChange, Priority, Reason,
     Settings, Side, SwitchLog, decide,
@@ -14,7 +15,7 @@ use tokio::sync::watch;
 use tracing::{debug, error, info, warn};
 
 use crate::actuator::{Handle, MeterReading, MoveError, Seen, chain};
-use crate::charger::{Charger, ForecastRefused, Look};
+use crate::charger::{Arrival, Charger, ForecastRefused, Sight};
 use crate::clock_trust::{Witnesses, trust};
 use crate::config::TrustPolicy;
 use crate::explain;
@@ -123,7 +124,7 @@ pub struct CycleFacts {
     pub clock_trusted: bool,
     /// Where the contactor is from now on.
     pub position: Contactor,
-    /// The signal that is decided by: `average`.
+    /// What the plan keeps low: `average`, `marginal`, `price`, `price-capped`.
     pub basis: &'static str,
     /// Whose readings are decided by.
     pub origin: Origin,
@@ -268,23 +269,14 @@ impl Agent {
                 self.grid.fill(&series, now, trusted) != 0
             }
             FeedEvent::Forecast(forecast) => {
-                let trusted = self.trust(&now) == ClockTrust::Trusted;
-                let (origin, demo) = (self.grid.origin(), self.grid.accepts_demo());
-                let issued = forecast.issued;
-                match self.charger.take(*forecast, origin, demo, now.wall, trusted) {
-                    Ok(()) => {
-                        debug!(%issued, "forecast");
-                        true
-                    }
-                    Err(ForecastRefused::Older) => false,
-                    Err(refused) => {
-                        if self.forecast_refusal.as_ref() != Some(&refused) {
-                            warn!(%issued, "a forecast of the feed is not used: {refused}");
-                        }
-                        self.forecast_refusal = Some(refused);
-                        false
-                    }
-                }
+                let (issued, arrival) = (forecast.issued, self.arrival(&now));
+                let taken = self.charger.take(*forecast, &arrival);
+                self.is_news(taken, "forecast", issued)
+            }
+            FeedEvent::Prices(prices) => {
+                let (issued, arrival) = (prices.issued, self.arrival(&now));
+                let taken = self.charger.take_prices(*prices, &arrival);
+                self.is_news(taken, "day-ahead prices", issued)
             }
             FeedEvent::Refused { topic, trouble } => {
                 self.feed.refused += 1;
@@ -292,6 +284,39 @@ impl Agent {
                     let so_far = self.feed.refused;
                     warn!(topic, so_far, "a message of the feed was dropped: {trouble}");
                 }
+                false
+            }
+        }
+    }
+
+    /// How a forecast comes that comes now.
+    fn arrival(&self, now: &Moment) -> Arrival {
+        Arrival {
+            origin: self.grid.origin(),
+            accept_demo: self.grid.accepts_demo(),
+            now: now.wall,
+            trusted: self.trust(now) == ClockTrust::Trusted,
+        }
+    }
+
+    /// Whether a forecast has changed what is known; what is wrong with it is said once.
+    fn is_news(
+        &mut self,
+        taken: Result<(), ForecastRefused>,
+        what: &str,
+        issued: Timestamp,
+    ) -> bool {
+        match taken {
+            Ok(()) => {
+                debug!(%issued, what, "forecast");
+                true
+            }
+            Err(ForecastRefused::Older) => false,
+            Err(refused) => {
+                if self.forecast_refusal.as_ref() != Some(&refused) {
+                    warn!(%issued, "a {what} of the feed is not used: {refused}");
+                }
+                self.forecast_refusal = Some(refused);
                 false
             }
         }
@@ -339,16 +364,32 @@ impl Agent {
     fn look_at_the_charge(&mut self, now: Moment, clock: ClockTrust, seen: &Seen) {
         let usual = self.grid.usual();
         let overrides = *self.overrides.borrow();
-        self.charger.look(&Look {
+        self.charger.look(&Sight {
             now,
             trusted: clock == ClockTrust::Trusted,
             position: seen.position,
             switches: &seen.switches,
             origin: self.grid.origin(),
             limits: &self.settings.limits,
+            plugged: self.plugged(),
+            metered_kw: self.fresh_reading(&now).map(|reading| reading.power_kw),
             usual: &usual,
             overrides: &overrides,
         });
+    }
+
+    /// Whether the car is plugged in, where somebody tells.
+    fn plugged(&self) -> Option<bool> {
+        self.meter.as_ref().and_then(|meter| *meter.plugged.borrow())
+    }
+
+    fn reading(&self) -> Option<MeterReading> {
+        self.meter.as_ref().and_then(|meter| *meter.readings.borrow())
+    }
+
+    /// What the meter shows now.
+    fn fresh_reading(&self, now: &Moment) -> Option<MeterReading> {
+        self.reading().filter(|reading| now.at_least_since(&reading.at) <= POWER_HOLDS)
     }
 
     fn decide(&self, now: Moment, clock: ClockTrust, seen: &Seen) -> Decision {
@@ -439,30 +480,29 @@ impl Agent {
     }
 
     fn facts(&self, now: Moment, clock: ClockTrust, position: Contactor) -> CycleFacts {
-        let charge = self.charger.config();
+        let charging = self.charger.charging();
+        let objective = self.charger.planned().map(|planned| planned.objective);
         let live = self.grid.newest().filter(|newest| {
             (now.wall - newest.ts).abs() <= stale_after(&self.settings) && newest.believed.is_some()
         });
-        let reading = self.meter.as_ref().and_then(|meter| *meter.readings.borrow());
-        let fresh = reading.filter(|reading| now.at_least_since(&reading.at) <= POWER_HOLDS);
         CycleFacts {
             at: now,
             clock_trusted: clock == ClockTrust::Trusted,
             position,
-            basis: "average",
+            basis: objective.unwrap_or_default().as_str(),
             origin: self.grid.origin(),
             average_g_per_kwh: live
                 .and_then(|newest| newest.believed)
                 .map(CarbonIntensity::grams_per_kwh),
             marginal_g_per_kwh: live.and_then(|newest| newest.marginal),
-            price: None,
+            price: self.charger.price(self.grid.origin(), now.wall),
             depart: self.charger.departure().map(|(depart, _)| depart),
             home_since: self.charger.departure().map(|(_, home_since)| home_since),
-            need_kwh: charge.map(|charge| charge.need_kwh),
-            power_kw: charge.map_or(0.0, |charge| charge.power_kw),
-            charging_kw: fresh.map(|reading| reading.power_kw),
-            meter_kwh: reading.and_then(|reading| reading.energy_kwh),
-            plugged: self.meter.as_ref().and_then(|meter| *meter.plugged.borrow()),
+            need_kwh: charging.map(|charging| charging.settings().need_kwh),
+            power_kw: charging.map_or(0.0, Charging::power_kw),
+            charging_kw: self.fresh_reading(&now).map(|reading| reading.power_kw),
+            meter_kwh: self.reading().and_then(|reading| reading.energy_kwh),
+            plugged: self.plugged(),
         }
     }
 

@@ -10,6 +10,7 @@ mod meter;
 mod mqtt;
 mod notify;
 mod parse;
+mod tariff;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -17,12 +18,12 @@ mod words;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use domain::charging::ChargeSettings;
 use domain::control::Settings;
 use domain::wire::Root;
 use service::mqtt::{BrokerUrl, ClientName, MqttConfig, OnRefusal, Password};
 use service::settings::{Mistakes, load};
 
-use crate::charger::ChargeConfig;
 pub use file::{ActuatorKind, File, OnExit, TrustPolicy};
 pub use gpio::{Bias, Contact, GpioConfig, LineSpec};
 pub use home::HomeConfig;
@@ -48,7 +49,7 @@ pub struct Config {
     /// How to decide.
     pub control: Settings,
     /// The charge that is asked for, if one is described.
-    pub charge: Option<ChargeConfig>,
+    pub charge: Option<ChargeSettings>,
     /// How often it decides even when nothing happens.
     pub tick: Duration,
     /// What becomes of the contactor when the program ends.

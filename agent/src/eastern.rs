@@ -1,13 +1,33 @@
 //! New York's wall clock, for the eye and for the hour of the week. Nothing is decided in it.
 
-use chrono::{Datelike, NaiveDateTime, TimeDelta, TimeZone, Timelike};
+use chrono::{Datelike, DurationRound as _, NaiveDateTime, TimeDelta, TimeZone, Timelike};
 use chrono_tz::America::New_York;
 use domain::Timestamp;
 use domain::profile::HourOfWeek;
+use domain::schedule::WallClock;
 
 /// What New York's wall clock shows.
 pub fn local(ts: Timestamp) -> NaiveDateTime {
     New_York.from_utc_datetime(&ts.naive_utc()).naive_local()
+}
+
+/// New York's wall clock, for the schedule.
+pub const NEW_YORK: WallClock = WallClock { local, instant };
+
+/// The first instant that the wall clock shows as `wall`; what it skips is the instant of the change.
+fn instant(wall: NaiveDateTime) -> Timestamp {
+    use chrono::offset::LocalResult;
+    match New_York.from_local_datetime(&wall) {
+        LocalResult::Single(ts) | LocalResult::Ambiguous(ts, _) => ts.to_utc(),
+        LocalResult::None => {
+            // An hour is skipped: an hour earlier is a time before the change, and there the clock runs on.
+            let before = New_York.from_local_datetime(&(wall - TimeDelta::hours(1))).earliest();
+            let hour_later =
+                before.map_or_else(|| wall.and_utc(), |ts| ts.to_utc() + TimeDelta::hours(1));
+            // The full hour after 01:xx is where the clock jumps.
+            hour_later.duration_trunc(TimeDelta::hours(1)).unwrap_or(hour_later)
+        }
+    }
 }
 
 /// The hour of New York's week.
@@ -92,5 +112,17 @@ mod tests {
         ] {
             assert_eq!(hour_of_week(ts(time)), HourOfWeek::new(day, hour), "{time}");
         }
+    }
+
+    #[test]
+    fn wall_times_of_both_clock_changes() {
+        let check = |wall: &str, expected: &str| {
+            let instant = instant(wall.parse().unwrap());
+            assert_eq!(instant, expected.parse::<Timestamp>().unwrap(), "{wall}");
+        };
+        check("2026-03-10T07:30:00", "2026-03-10T11:30:00Z");
+        check("2026-03-08T02:30:00", "2026-03-08T07:00:00Z");
+        check("2026-03-08T02:00:00", "2026-03-08T07:00:00Z");
+        check("2026-11-01T01:30:00", "2026-11-01T05:30:00Z");
     }
 }

@@ -7,7 +7,7 @@ use domain::control::{
     Awaited, Basis, Bounds, BoundsFrom, Claim, ClockTrust, Contactor, Decision, Hold, Limits, Live,
     NextChange, NoSignal, Reason, Side, Span,
 };
-use domain::plan::PlanBasis;
+use domain::plan::{Aim, PlanBasis};
 use domain::units::CarbonIntensity;
 
 use crate::eastern::{say, when};
@@ -73,30 +73,46 @@ pub fn because(claim: &Claim, now: Timestamp) -> String {
             "the car leaves {} and there is just time enough to be ready",
             when(*depart, now)
         ),
-        Reason::Planned { depart, basis, .. } => format!(
-            "{} before the car leaves {}",
-            match basis {
-                PlanBasis::Forecast | PlanBasis::Mixed => {
-                    "by the forecast this is among the cleanest hours"
+        Reason::Planned { depart, basis, aim, .. } => {
+            let best = match aim {
+                Aim::Clean => "cleanest",
+                Aim::Cheap => "cheapest",
+            };
+            let why = match (basis, aim) {
+                (PlanBasis::Forecast | PlanBasis::Mixed, Aim::Clean) => {
+                    format!("by the forecast this is among the {best} hours")
                 }
-                PlanBasis::History => {
-                    "by this agent's own history this is usually among the cleanest hours"
+                (PlanBasis::Forecast | PlanBasis::Mixed, Aim::Cheap) => {
+                    format!("this is among the {best} hours")
                 }
-                PlanBasis::Deadline => "no forecast is known and these are the last hours",
-            },
-            when(*depart, now)
-        ),
-        Reason::Waits { depart, basis, .. } => format!(
-            "{} before the car leaves {}",
-            match basis {
-                PlanBasis::Forecast | PlanBasis::Mixed => "by the forecast cleaner hours come",
-                PlanBasis::History => {
-                    "by this agent's own history cleaner hours usually come"
+                (PlanBasis::History, _) => {
+                    format!("by this agent's own history this is usually among the {best} hours")
                 }
-                PlanBasis::Deadline => "no forecast is known and there is time",
-            },
-            when(*depart, now)
-        ),
+                (PlanBasis::Deadline, _) => {
+                    "no forecast is known and these are the last hours".to_owned()
+                }
+            };
+            format!("{why} before the car leaves {}", when(*depart, now))
+        }
+        Reason::Waits { depart, basis, aim, .. } => {
+            let better = match aim {
+                Aim::Clean => "cleaner",
+                Aim::Cheap => "cheaper",
+            };
+            let why = match (basis, aim) {
+                (PlanBasis::Forecast | PlanBasis::Mixed, Aim::Clean) => {
+                    format!("by the forecast {better} hours come")
+                }
+                (PlanBasis::Forecast | PlanBasis::Mixed, Aim::Cheap) => {
+                    format!("{better} hours come")
+                }
+                (PlanBasis::History, _) => {
+                    format!("by this agent's own history {better} hours usually come")
+                }
+                (PlanBasis::Deadline, _) => "no forecast is known and there is time".to_owned(),
+            };
+            format!("{why} before the car leaves {}", when(*depart, now))
+        }
         Reason::Charged { depart } => {
             format!("the car has what it needs to leave {}", when(*depart, now))
         }

@@ -23,7 +23,7 @@ use service::history::HistoryError;
 use tracing::{debug, info, warn};
 
 use crate::agent::CycleFacts;
-use crate::charger::NEW_YORK;
+use crate::eastern::NEW_YORK;
 use crate::store::Store;
 
 pub use pages::{HistoryPage, Period, Question, Reading, SwitchEntry, history_page, session_page};

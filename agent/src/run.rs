@@ -18,9 +18,10 @@ use crate::actuator::{
 };
 use crate::agent::{Agent, ClockPolicy, stale_after};
 use crate::api::Ear;
-use crate::charger::{Charger, NEW_YORK};
+use crate::charger::Charger;
 use crate::clock_trust::{built, is_forgetful_board, kernel_is_synchronized};
 use crate::config::{ActuatorConfig, Config, OnExit};
+use crate::eastern::NEW_YORK;
 use crate::grid::Grid;
 use crate::home::Home;
 use crate::ledger::Ledger;
@@ -188,7 +189,8 @@ async fn run_with<A: Actuator>(
             let (events, feed) = mpsc::channel(64);
             let (status, asked) = watch::channel(None);
             let mut tasks = JoinSet::new();
-            tasks.spawn(subscriber::run(config.feed.mqtt(), events, shutdown.token()));
+            let zone = config.charge.as_ref().and_then(|charge| charge.zone);
+            tasks.spawn(subscriber::run(config.feed.mqtt(), zone, events, shutdown.token()));
             let control =
                 control_loop::run(agent, ledger, config.tick, feed, status, shutdown.token());
             tasks.spawn(control);

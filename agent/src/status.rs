@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use chrono::SubsecRound as _;
 use domain::Timestamp;
 use domain::control::{BoundsFrom, Contactor, Decision, Settings, SwitchLog};
+use domain::plan::Aim;
 use serde::{Deserialize, Serialize};
 
 use crate::charger::Charger;
@@ -109,8 +110,16 @@ pub struct ChargeStatus {
     pub basis: String,
     /// When it will charge.
     pub runs: Vec<RunStatus>,
-    /// Mean intensity of the planned hours, g/kWh.
+    /// What the plan keeps low: `average`, `marginal`, `price` or `price-capped`.
+    pub objective: String,
+    /// Why that is not what was asked for.
+    pub objective_lacks: Option<String>,
+    /// Mean intensity of the planned hours, g/kWh: average or marginal, as the objective is.
     pub mean_g_per_kwh: Option<f64>,
+    /// Mean price of the planned hours, $/kWh, where the objective is the price.
+    pub mean_price: Option<f64>,
+    /// What the car takes, kW: by the meter where it has seen enough, else as the settings say.
+    pub power_kw: f64,
     /// When the forecast was made.
     pub forecast_issued: Option<Timestamp>,
 }
@@ -143,28 +152,50 @@ impl ChargeStatus {
             let _ = write!(line, "; planned: {}", runs.join(", "));
         }
         if let Some(mean) = self.mean_g_per_kwh {
-            let _ = write!(line, "; {mean:.0} g/kWh by the {}", self.basis);
+            let marginal = if self.objective == "marginal" { " marginal" } else { "" };
+            let _ = write!(line, "; {mean:.0} g/kWh{marginal} by the {}", self.basis);
+        }
+        if let Some(mean) = self.mean_price {
+            let _ = write!(line, "; {:.1} cents/kWh", mean * 100.0);
+        }
+        if let Some(lacks) = &self.objective_lacks {
+            let _ = write!(line, "; {lacks}");
         }
         line
     }
 
     /// The charge of a charger, where one is asked for.
     pub fn of(charger: &Charger) -> Option<Self> {
-        let (config, charge) = (charger.config()?, charger.charge()?);
-        let hours = charge.left.num_milliseconds() as f64 / 3.6e6;
+        let (charging, charge) = (charger.charging()?, charger.charge()?);
+        let settings = charging.settings();
+        let planned = charging.planned();
+        let objective = planned.map_or(settings.objective, |planned| planned.objective);
+        let mean = planned.and_then(|planned| planned.plan.mean());
+        let (mean_g_per_kwh, mean_price) = match objective.aim() {
+            Aim::Clean => (mean, None),
+            Aim::Cheap => (None, mean),
+        };
         let rounded = |ts: Timestamp| ts.round_subsecs(0);
+        let thousandths = |value: f64| (value * 1000.0).round() / 1000.0;
         Some(Self {
             depart: charge.depart,
-            need_kwh: config.need_kwh,
-            left_kwh: (hours * config.power_kw * 1000.0).round() / 1000.0,
+            need_kwh: settings.need_kwh,
+            left_kwh: thousandths(charging.left_kwh()),
             basis: charge.basis.as_str().to_owned(),
             runs: charge
                 .runs
                 .iter()
                 .map(|(start, end)| RunStatus { start: rounded(*start), end: rounded(*end) })
                 .collect(),
-            mean_g_per_kwh: charger.plan().and_then(|(plan, _)| plan.mean()),
-            forecast_issued: charger.forecast().map(|forecast| forecast.issued),
+            objective: objective.as_str().to_owned(),
+            objective_lacks: planned.and_then(|planned| planned.lacks).map(str::to_owned),
+            mean_g_per_kwh,
+            mean_price,
+            power_kw: thousandths(charging.power_kw()),
+            forecast_issued: match planned {
+                Some(planned) => planned.issued,
+                None => charger.forecast().map(|forecast| forecast.issued),
+            },
         })
     }
 }

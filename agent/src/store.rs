@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta};
 use domain::Timestamp;
+use domain::charging::Progress;
 use domain::control::{BootId, Cause, Contactor, Moment, Priority, Switch, SwitchLog};
 use domain::series::Sample;
-use domain::wire::{CarbonForecast, Origin};
+use domain::wire::{CarbonForecast, Origin, ZoneSeries};
 use serde::{Deserialize, Serialize};
 use service::history::{History, HistoryError, Retention, Series};
 
-use crate::charger::Progress;
 use crate::notify::Told;
 use crate::overrides::Overrides;
 
@@ -39,6 +39,8 @@ const OVERRIDES: Series = Series::new("overrides", Retention::days(36_500, 1));
 
 // One record each: the newest.
 const FORECAST: Series = Series::new("forecast", Retention::days(36_500, 1));
+const MARGINAL_FORECAST: Series = Series::new("forecast-marginal", Retention::days(36_500, 1));
+const WHOLESALE: Series = Series::new("wholesale", Retention::days(36_500, 1));
 const PROGRESS: Series = Series::new("charge-progress", Retention::days(36_500, 1));
 const TOLD: Series = Series::new("told-alarms", Retention::days(36_500, 1));
 
@@ -187,7 +189,7 @@ impl Store {
         self.0.put(&OVERRIDES, DateTime::UNIX_EPOCH, &text)
     }
 
-    /// Keeps a forecast, in place of the one before.
+    /// Keeps a forecast of average intensity, in place of the one before.
     ///
     /// # Errors
     /// When the history fails.
@@ -201,19 +203,48 @@ impl Store {
         CarbonForecast::from_json(&record.value).ok()
     }
 
+    /// Keeps a forecast of marginal intensity, in place of the one before.
+    ///
+    /// # Errors
+    /// When the history fails.
+    pub fn keep_marginal_forecast(&self, forecast: &CarbonForecast) -> Result<(), HistoryError> {
+        self.0.put(&MARGINAL_FORECAST, DateTime::UNIX_EPOCH, &forecast.to_json())
+    }
+
+    /// The forecast of marginal intensity that was kept, if it can be read.
+    pub fn marginal_forecast(&self) -> Option<CarbonForecast> {
+        let record = self.0.last(&MARGINAL_FORECAST).ok().flatten()?;
+        CarbonForecast::from_json(&record.value).ok()
+    }
+
+    /// Keeps NYISO's prices, in place of those before.
+    ///
+    /// # Errors
+    /// When the history fails.
+    pub fn keep_wholesale(&self, prices: &ZoneSeries) -> Result<(), HistoryError> {
+        self.0.put(&WHOLESALE, DateTime::UNIX_EPOCH, &prices.to_json())
+    }
+
+    /// NYISO's prices that were kept, if they can be read.
+    pub fn wholesale(&self) -> Option<ZoneSeries> {
+        let record = self.0.last(&WHOLESALE).ok().flatten()?;
+        ZoneSeries::from_json(&record.value).ok()
+    }
+
     /// Keeps what was charged so far.
     ///
     /// # Errors
     /// When the history fails.
     pub fn keep_progress(&self, progress: &Progress) -> Result<(), HistoryError> {
-        let text = serde_json::to_vec(progress).expect("numbers always serialize");
+        let record = ProgressRecord::of(progress);
+        let text = serde_json::to_vec(&record).expect("numbers always serialize");
         self.0.put(&PROGRESS, DateTime::UNIX_EPOCH, &text)
     }
 
     /// What was charged so far, if it can be read.
     pub fn progress(&self) -> Option<Progress> {
         let record = self.0.last(&PROGRESS).ok().flatten()?;
-        serde_json::from_slice(&record.value).ok()
+        serde_json::from_slice(&record.value).ok().map(|record: ProgressRecord| record.progress())
     }
 
     /// The history itself, for those who keep series of their own.
@@ -246,6 +277,28 @@ impl Store {
     /// When the disk fails.
     pub fn sync(&self) -> Result<(), HistoryError> {
         self.0.sync()
+    }
+}
+
+/// What was charged, as it is stored.
+#[derive(Debug, Serialize, Deserialize)]
+struct ProgressRecord {
+    depart: i64,
+    charged_kwh: f64,
+    metered_s: f64,
+    metered_kwh: f64,
+    learned_kw: Option<f64>,
+}
+
+impl ProgressRecord {
+    fn of(progress: &Progress) -> Self {
+        let Progress { depart, charged_kwh, metered_s, metered_kwh, learned_kw } = *progress;
+        Self { depart, charged_kwh, metered_s, metered_kwh, learned_kw }
+    }
+
+    fn progress(&self) -> Progress {
+        let Self { depart, charged_kwh, metered_s, metered_kwh, learned_kw } = *self;
+        Progress { depart, charged_kwh, metered_s, metered_kwh, learned_kw }
     }
 }
 

@@ -1,6 +1,9 @@
 //! The feed: from messages to readings that can be believed to be what they say.
 
-use domain::wire::{CarbonForecast, CarbonNow, CarbonSeries, Root, Signal, Topic, WireError};
+use domain::wire::{
+    CarbonForecast, CarbonNow, CarbonSeries, Root, Signal, Topic, WireError, ZoneSeries,
+};
+use domain::zone::LoadZone;
 use service::mqtt::{Event, Message, MqttConfig, connect};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -24,8 +27,10 @@ pub enum FeedEvent {
     },
     /// The intensity of the last days.
     Series(CarbonSeries),
-    /// The intensity of the next days.
+    /// The intensity of the next days: average, or marginal of a zone.
     Forecast(Box<CarbonForecast>),
+    /// NYISO's prices of a zone.
+    Prices(Box<ZoneSeries>),
     /// A message that was not what its topic promises.
     Refused {
         /// Its topic.
@@ -35,9 +40,13 @@ pub enum FeedEvent {
     },
 }
 
-/// Topics that the agent listens to.
-const TOPICS: [Topic; 4] =
-    [Topic::CarbonNow, Topic::Carbon7d, Topic::Carbon24h, Topic::Forecast(Signal::Production)];
+/// Topics that the agent listens to; those of the driver's zone where there is one.
+fn topics(zone: Option<LoadZone>) -> Vec<Topic> {
+    let all =
+        [Topic::CarbonNow, Topic::Carbon7d, Topic::Carbon24h, Topic::Forecast(Signal::Production)];
+    let of_zone = zone.map(|zone| [Topic::Forecast(Signal::Marginal(zone)), Topic::Prices(zone)]);
+    all.into_iter().chain(of_zone.into_iter().flatten()).collect()
+}
 
 /// Listens to the feed until `shutdown`, and passes on what it says.
 ///
@@ -45,11 +54,12 @@ const TOPICS: [Topic; 4] =
 /// When the settings of the session cannot work.
 pub async fn run(
     config: MqttConfig,
+    zone: Option<LoadZone>,
     events: mpsc::Sender<FeedEvent>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let root = config.root.clone();
-    let filters = TOPICS.iter().map(|topic| root.topic(topic)).collect();
+    let filters = topics(zone).iter().map(|topic| root.topic(topic)).collect();
     let (_publisher, mut inbox, session) = connect(config, filters)?;
     let listen = async {
         while let Some(event) = inbox.recv().await {
@@ -89,7 +99,19 @@ fn read(root: &Root, message: &Message) -> Option<Result<FeedEvent, WireError>> 
             CarbonSeries::from_json(&message.payload).map(FeedEvent::Series)
         }
         Topic::Forecast(Signal::Production) => CarbonForecast::from_json(&message.payload)
-            .map(|forecast| FeedEvent::Forecast(Box::new(forecast))),
+            .and_then(|forecast| match &forecast.zone {
+                None => Ok(FeedEvent::Forecast(Box::new(forecast))),
+                Some(zone) => {
+                    Err(WireError::Shape(format!("zone {zone:?} in the average forecast")))
+                }
+            }),
+        Topic::Forecast(Signal::Marginal(zone)) => CarbonForecast::from_json(&message.payload)
+            .and_then(|forecast| match forecast.zone.as_deref() {
+                Some(slug) if slug == zone.slug() => Ok(FeedEvent::Forecast(Box::new(forecast))),
+                other => Err(WireError::Shape(format!("zone is {other:?}, not {zone}"))),
+            }),
+        Topic::Prices(_) => ZoneSeries::from_json(&message.payload)
+            .map(|prices| FeedEvent::Prices(Box::new(prices))),
         _ => return None,
     })
 }
@@ -144,6 +166,37 @@ mod tests {
         check("ny-power/computed/co2", &reading("null"), "refused: payload is not");
         check("ny-power/computed/co2", "", "refused: payload is not");
         check("ny-power/archive/co2/24h", "{\"ts\":[]}", "refused: payload is not");
+    }
+
+    #[test]
+    fn the_zone_has_topics_of_its_own_and_they_must_speak_of_it() {
+        assert_eq!(topics(None).len(), 4);
+        assert_eq!(topics(Some(LoadZone::Nyc)).len(), 6);
+        let forecast = |zone: &str| {
+            format!(
+                "{{\"issued\":\"2026-03-10T12:00:00Z\",\"model\":\"nyiso-day-ahead\",\"units\":\"g / kWh\",\
+                 \"basis\":\"marginal, direct\"{zone},\"start\":\"2026-03-10T12:00:00Z\",\"step_s\":900,\
+                 \"values\":[400],\"p10\":[300],\"p90\":[500]}}"
+            )
+        };
+        let nyc = forecast(",\"zone\":\"nyc\"");
+        check("ny-power/forecast/co2/marginal/nyc", &nyc, "Forecast(");
+        check(
+            "ny-power/forecast/co2/marginal/west",
+            &nyc,
+            "refused: zone is Some(\"nyc\"), not west",
+        );
+        check(
+            "ny-power/forecast/co2/marginal/nyc",
+            &forecast(""),
+            "refused: zone is None, not nyc",
+        );
+        // A marginal forecast under the name of the average would plan by the wrong numbers.
+        check("ny-power/forecast/co2", &nyc, "refused: zone \"nyc\" in the average forecast");
+        check("ny-power/forecast/co2", &forecast(""), "Forecast(");
+        let prices = "{\"issued\":\"2026-03-10T15:00:00Z\",\"zone\":\"nyc\",\"units\":\"$ / MWh\",\
+                      \"basis\":\"day-ahead\",\"start\":\"2026-03-10T04:00:00Z\",\"step_s\":3600,\"values\":[40]}";
+        check("ny-power/upstream/price/nyc", prices, "Prices(");
     }
 
     #[test]

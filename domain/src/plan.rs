@@ -35,7 +35,7 @@ use cells::{Forced, Nanos, cells, cut_holes, nanos};
 use limited::Problem;
 use result::{Energy, assemble};
 
-pub use objective::{Band, Caution, Objective, Signals, intersect};
+pub use objective::{Aim, Band, Caution, Objective, Signals, intersect};
 pub use replan::{Choice, keep_or_replace};
 pub use request::{Before, ChargeRequest, Limits, RequestError, Window};
 pub use result::{ChargePlan, PlanBasis, PlanSlot, Source};

@@ -6,8 +6,8 @@ use chrono::{Datelike, Days, Months, NaiveDate, NaiveTime};
 use clap::Args;
 use domain::Timestamp;
 
-use crate::charger::NEW_YORK;
 use crate::eastern;
+use crate::eastern::NEW_YORK;
 use crate::ledger::Period;
 
 /// Which time. Days, months and years are New York's; both ends count.

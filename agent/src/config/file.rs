@@ -12,6 +12,7 @@ use super::http::HttpSection;
 use super::meter::MeterSection;
 use super::mqtt::MqttSection;
 use super::notify::Notify;
+use super::tariff::TariffSection;
 use super::{ActuatorConfig, Bias, Config, Contact, LineSpec};
 
 /// The file as written. `agent.example.toml` explains every key.
@@ -23,6 +24,7 @@ pub struct File {
     pub(super) control: Control,
     pub(super) charge: ChargeSection,
     pub(super) schedule: ScheduleSection,
+    pub(super) tariff: TariffSection,
     pub(super) clock: ClockSection,
     pub(super) home: HomeSection,
     pub(super) meter: MeterSection,

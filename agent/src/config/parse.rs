@@ -24,7 +24,7 @@ impl service::settings::Settings for File {
 
 /// Gathers mistakes, so that one does not hide the next.
 #[derive(Default)]
-pub(super) struct Check(Vec<Mistake>);
+pub(super) struct Check(pub(super) Vec<Mistake>);
 
 impl Check {
     pub(super) fn say(&mut self, key: &str, text: impl Into<String>) {
@@ -91,7 +91,7 @@ impl File {
         // Two instances on one machine have two state directories: that, and the machine, make a device.
         let device = state_dir.as_deref().map(device_id).unwrap_or_default();
         let must = matches!(self.control.mode, Some(ModeWord::Clean));
-        let charge = self.charge.parse(&self.schedule, must, device, &mut check);
+        let charge = self.charge.parse(&self.schedule, &self.tariff, must, device, &mut check);
         // Whoever says when the car leaves wants it ready then.
         let usual = if charge.is_some() { Mode::Clean } else { Mode::default() };
         let mode = self.control.mode.map_or(usual, ModeWord::mode);

@@ -235,6 +235,7 @@ fn a_plan_is_told_with_its_times() {
             depart: at(23.5),
             runs: runs.leak(),
             basis,
+            aim: Aim::Clean,
         }),
         ..case(position, 300.0)
     };

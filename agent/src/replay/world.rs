@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DurationRound as _, TimeDelta};
 use domain::Timestamp;
+use domain::charging::{ChargeSettings, Charging};
 use domain::control::{
     BootId, Cause, ClockTrust, Contactor, Facts, Moment, NextChange, Settings, Switch, SwitchLog,
     decide,
@@ -16,7 +17,7 @@ use service::history::MemoryHistory;
 use super::foresight::{AFTER_THE_HOUR, EVERY};
 use super::{Foreseen, Foresight, Record};
 use crate::agent::{CycleFacts, stale_after};
-use crate::charger::{ChargeConfig, Charger, Look};
+use crate::charger::{Arrival, Charger, Sight};
 use crate::grid::Grid;
 use crate::ledger::{Ledger, Period, SessionEntry, session_page};
 use crate::overrides::Overrides;
@@ -60,7 +61,7 @@ pub struct Replayed {
 pub fn replay(
     record: &Record,
     settings: &Settings,
-    charge: Option<&ChargeConfig>,
+    charge: Option<&ChargeSettings>,
     period: Period,
     mut progress: impl FnMut(f64),
 ) -> Replayed {
@@ -93,7 +94,7 @@ pub fn replay(
 
 struct World<'a> {
     settings: &'a Settings,
-    charge: Option<&'a ChargeConfig>,
+    charge: Option<&'a ChargeSettings>,
     now: Moment,
     started: Moment,
     store: Store,
@@ -114,7 +115,7 @@ impl<'a> World<'a> {
     fn new(
         record: &Record,
         settings: &'a Settings,
-        charge: Option<&'a ChargeConfig>,
+        charge: Option<&'a ChargeSettings>,
         start: Timestamp,
     ) -> Self {
         let now = Moment { wall: start, boot: BootId(1), uptime: Duration::from_secs(3600) };
@@ -169,22 +170,25 @@ impl<'a> World<'a> {
         }
         self.next_forecast += EVERY;
         if let Some(forecast) = foresight.and_then(|foresight| foresight.at(self.now.wall)) {
-            let now = self.now.wall;
+            let (origin, now) = (Origin::Nyiso, self.now.wall);
+            let arrival = Arrival { origin, accept_demo: false, now, trusted: true };
             // One that is older than the one held is refused, as it is live.
-            let _ = self.charger.take(forecast, Origin::Nyiso, false, now, true);
+            let _ = self.charger.take(forecast, &arrival);
         }
     }
 
     /// As `Agent::cycle`; gives when to look again.
     fn cycle(&mut self, period: &Period) -> Timestamp {
         let usual = self.grid.usual();
-        self.charger.look(&Look {
+        self.charger.look(&Sight {
             now: self.now,
             trusted: true,
             position: self.position,
             switches: &self.log,
             origin: self.grid.origin(),
             limits: &self.settings.limits,
+            plugged: None,
+            metered_kw: None,
             usual: &usual,
             overrides: &Overrides::default(),
         });
@@ -220,19 +224,20 @@ impl<'a> World<'a> {
 
     fn facts(&self) -> CycleFacts {
         let depart = self.charger.departure();
+        let objective = self.charger.planned().map(|planned| planned.objective);
         CycleFacts {
             at: self.now,
             clock_trusted: true,
             position: self.position,
-            basis: "average",
+            basis: objective.unwrap_or_default().as_str(),
             origin: Origin::Nyiso,
             average_g_per_kwh: None,
             marginal_g_per_kwh: None,
-            price: None,
+            price: self.charger.price(Origin::Nyiso, self.now.wall),
             depart: depart.map(|(depart, _)| depart),
             home_since: depart.map(|(_, home)| home),
             need_kwh: self.charge.map(|charge| charge.need_kwh),
-            power_kw: self.charge.map_or(0.0, |charge| charge.power_kw),
+            power_kw: self.charger.charging().map_or(0.0, Charging::power_kw),
             charging_kw: None,
             meter_kwh: None,
             plugged: None,

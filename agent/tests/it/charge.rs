@@ -1,15 +1,18 @@
 //! A night's charge on the desk: by the forecast, by history, by neither; over restarts and clock faults.
 //! Whatever fails, the car is ready.
 
-use agent::charger::ChargeConfig;
 use agent::overrides::Overrides;
 use agent::status::Status;
 use agent::subscriber::FeedEvent;
 use chrono::{NaiveTime, TimeDelta, Timelike};
 use domain::Timestamp;
+use domain::charging::{ChargeSettings, Prices};
 use domain::control::{BootId, Contactor, Mode};
+use domain::plan::Objective;
 use domain::schedule::Schedule;
+use domain::tariff::{Period, Tariff};
 use domain::wire::{CarbonForecast, GRAMS_PER_KWH, Origin};
+use domain::zone::LoadZone;
 
 use crate::desk::{Desk, HOUR, MINUTE, Running};
 use Contactor::{Closed, Open};
@@ -19,17 +22,10 @@ fn at(text: &str) -> Timestamp {
 }
 
 /// 14 kWh at 7 kW, so two hours, for every morning at 07:30 Eastern; plugged in from 18:00.
-fn charge() -> ChargeConfig {
+fn charge() -> ChargeSettings {
     let time = |hour, minute| NaiveTime::from_hms_opt(hour, minute, 0).unwrap();
-    ChargeConfig {
-        need_kwh: 14.0,
-        power_kw: 7.0,
-        plugged_from: time(18, 0),
-        continuous: false,
-        schedule: Schedule::new([Some(time(7, 30)); 7]),
-        offset_secs: 600,
-        device: "desk".to_owned(),
-    }
+    let schedule = Schedule::new([Some(time(7, 30)); 7]);
+    ChargeSettings::new(14.0, 7.0, time(18, 0), schedule, "desk".to_owned())
 }
 
 /// Tuesday 2026-03-24, 17:00 EDT: the car comes home in an hour.
@@ -110,6 +106,78 @@ impl Night {
 }
 
 const MORNING: &str = "2026-03-25T11:30:00Z";
+
+/// The same forecast, as one of marginal intensity in a zone.
+fn marginal(issued: Timestamp, zone: &str, value: impl Fn(Timestamp) -> f64) -> FeedEvent {
+    let zone = Some(zone.to_owned());
+    let basis = "marginal, direct".to_owned();
+    FeedEvent::Forecast(Box::new(CarbonForecast { zone, basis, ..forecast(issued, value) }))
+}
+
+#[tokio::test]
+async fn a_night_by_marginal_rates_follows_the_own_zone_over_a_restart() {
+    let mut desk = desk(Open);
+    let charge = desk.charge.as_mut().unwrap();
+    (charge.objective, charge.zone) = (Objective::MarginalCarbon, Some(LoadZone::Nyc));
+    let mut agent = desk.start();
+    agent.foresee(clean_nights);
+    let now = agent.now();
+    // 22:00 to 01:00 EDT by the rates of the own zone; those of another are nobody's.
+    let evening = |ts: Timestamp| if (2..5).contains(&ts.hour()) { 350.0 } else { 600.0 };
+    assert!(!agent.hear_event(marginal(now, "west", clean_nights)));
+    assert!(agent.hear_event(marginal(now, "nyc", evening)));
+    let charge = agent.cycle().await.charge.unwrap();
+    assert_eq!((charge.objective.as_str(), charge.mean_g_per_kwh), ("marginal", Some(350.0)));
+    // The feed stays silent from here on: what was kept is planned with.
+    agent.kill().await;
+    let mut agent = desk.start();
+    let mut night = Night::default();
+    night.go(&mut agent, &desk, "2026-03-25T05:30:00Z").await;
+    night.check_ready();
+    // The offset of the start may carry the end over the hour.
+    assert!(night.moves.iter().all(|(ts, _)| (2..=5).contains(&ts.hour())), "{night:?}");
+}
+
+#[tokio::test]
+async fn a_night_by_price_charges_in_its_cheapest_hours_and_says_so() {
+    let mut desk = desk(Closed);
+    let charge = desk.charge.as_mut().unwrap();
+    charge.objective = Objective::Price;
+    // From midnight to 03:00 EDT, so 04:00 to 07:00 UTC.
+    let night_rate = Period { days: [true; 7], months: [true; 12], from: 0, to: 180, price: 0.05 };
+    charge.prices = Prices::Table(Tariff { otherwise: 0.25, periods: vec![night_rate] });
+    let mut agent = desk.start();
+    let status = agent.check(Open).await;
+    let charge = status.charge.unwrap();
+    assert_eq!((charge.objective.as_str(), charge.mean_g_per_kwh), ("price", None));
+    assert!((charge.mean_price.unwrap() - 0.05).abs() < 1e-6, "{charge:?}");
+    assert!(
+        status.reason.starts_with("Charging is off: cheaper hours come before"),
+        "{}",
+        status.reason
+    );
+    let mut night = Night::default();
+    night.go(&mut agent, &desk, "2026-03-25T07:30:00Z").await;
+    night.check_ready();
+    // The start is spread by up to ten minutes, and so is the end.
+    assert!(night.moves.iter().all(|(ts, _)| (4..=7).contains(&ts.hour())), "{night:?}");
+}
+
+#[tokio::test]
+async fn a_night_by_wholesale_prices_that_never_come_is_one_by_the_average() {
+    let mut desk = desk(Closed);
+    let charge = desk.charge.as_mut().unwrap();
+    (charge.objective, charge.zone) = (Objective::Price, Some(LoadZone::Nyc));
+    charge.prices = Prices::Wholesale;
+    let mut agent = desk.start();
+    agent.foresee(clean_nights);
+    let charge = agent.check(Open).await.charge.unwrap();
+    assert_eq!((charge.objective.as_str(), charge.mean_g_per_kwh), ("average", Some(100.0)));
+    assert!(charge.objective_lacks.unwrap().contains("no prices are known"));
+    let mut night = Night::default();
+    night.go(&mut agent, &desk, "2026-03-25T09:00:00Z").await;
+    night.check_ready();
+}
 
 #[tokio::test]
 async fn a_night_by_the_forecast_charges_in_its_cleanest_hours() {

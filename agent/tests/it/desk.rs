@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use agent::actuator::{Actuator, ActuatorError, Exit, Handle, Ownership, own};
 use agent::agent::{Agent, ClockPolicy, stale_after};
-use agent::charger::{ChargeConfig, Charger};
+use agent::charger::Charger;
 use agent::config::TrustPolicy;
 use agent::grid::Grid;
 use agent::moments::Moments;
@@ -15,6 +15,7 @@ use agent::status::Status;
 use agent::store::Store;
 use agent::subscriber::FeedEvent;
 use domain::Timestamp;
+use domain::charging::ChargeSettings;
 use domain::control::{BootId, Contactor, Settings, SwitchLog, Threshold};
 use domain::units::CarbonIntensity;
 use domain::wire::{CarbonNow, CarbonSeries, GRAMS_PER_KWH, Origin};
@@ -87,7 +88,7 @@ pub struct Desk {
     pub policy: TrustPolicy,
     pub boot: BootId,
     pub record_is_doubtful: bool,
-    pub charge: Option<ChargeConfig>,
+    pub charge: Option<ChargeSettings>,
     pub overrides: watch::Sender<Overrides>,
     relay: Relay,
     history: Arc<dyn History>,

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::{Claim, ClockTrust, Contactor, Facts, Mode, Priority, Reason, Settings};
 use crate::Timestamp;
-use crate::plan::PlanBasis;
+use crate::plan::{Aim, PlanBasis};
 
 /// A charge that is under way or to come.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,6 +17,8 @@ pub struct Charge<'a> {
     pub runs: &'a [(Timestamp, Timestamp)],
     /// What the runs were chosen by.
     pub basis: PlanBasis,
+    /// What they were chosen for.
+    pub aim: Aim,
 }
 
 /// What the user wants for once, each until its end.
@@ -62,7 +64,7 @@ pub(super) fn departure(facts: &Facts<'_>, settings: &Settings) -> Option<Claim>
 /// The plan's claim.
 pub(super) fn plan(facts: &Facts<'_>, settings: &Settings) -> Option<Claim> {
     let charge = charge(facts, settings)?;
-    let Charge { depart, basis, .. } = charge;
+    let Charge { depart, basis, aim, .. } = charge;
     let claim = |wants, reason| Some(Claim { priority: Priority::Plan, wants, reason });
     if charge.left <= TimeDelta::zero() {
         return claim(Contactor::Open, Reason::Charged { depart });
@@ -70,10 +72,10 @@ pub(super) fn plan(facts: &Facts<'_>, settings: &Settings) -> Option<Claim> {
     // A plan that has run out without the need being met says nothing: what ranks below it speaks.
     let (start, end) = *charge.runs.iter().find(|run| facts.at.wall < run.1)?;
     if start <= facts.at.wall {
-        claim(Contactor::Closed, Reason::Planned { until: end, depart, basis })
+        claim(Contactor::Closed, Reason::Planned { until: end, depart, basis, aim })
     } else {
         let start = start.min(charge.latest_start(settings.slack));
-        claim(Contactor::Open, Reason::Waits { start, depart, basis })
+        claim(Contactor::Open, Reason::Waits { start, depart, basis, aim })
     }
 }
 

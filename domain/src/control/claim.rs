@@ -3,7 +3,7 @@
 
 use super::{Basis, Bounds, Contactor, NoSignal, Side, Urgency};
 use crate::Timestamp;
-use crate::plan::PlanBasis;
+use crate::plan::{Aim, PlanBasis};
 use crate::units::CarbonIntensity;
 
 /// Rank of a claim, lowest first.
@@ -105,6 +105,8 @@ pub enum Reason {
         depart: Timestamp,
         /// What the plan rests on.
         basis: PlanBasis,
+        /// What it looks for.
+        aim: Aim,
     },
     /// The plan has chosen a later hour.
     Waits {
@@ -114,6 +116,8 @@ pub enum Reason {
         depart: Timestamp,
         /// What the plan rests on.
         basis: PlanBasis,
+        /// What it looks for.
+        aim: Aim,
     },
     /// The car has what it needs.
     Charged {

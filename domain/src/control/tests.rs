@@ -114,6 +114,7 @@ impl Desk {
                 depart: *depart,
                 runs,
                 basis: self.basis,
+                aim: crate::plan::Aim::Clean,
             }),
             wishes: self.wishes,
         };

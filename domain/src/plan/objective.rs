@@ -57,7 +57,37 @@ pub struct Signals<'a> {
     pub price: &'a [Slot],
 }
 
+/// What a plan looks for, in a word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Aim {
+    /// Clean hours.
+    #[default]
+    Clean,
+    /// Cheap hours.
+    Cheap,
+}
+
 impl Objective {
+    /// What it looks for.
+    pub fn aim(self) -> Aim {
+        match self {
+            Self::AverageCarbon | Self::MarginalCarbon | Self::PriceCappedCarbon { .. } => {
+                Aim::Clean
+            }
+            Self::Price => Aim::Cheap,
+        }
+    }
+
+    /// The word in settings and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AverageCarbon => "average",
+            Self::MarginalCarbon => "marginal",
+            Self::Price => "price",
+            Self::PriceCappedCarbon { .. } => "price-capped",
+        }
+    }
+
     /// The slots to plan with, and the windows that the objective adds (empty: none). Give the windows to
     /// [`super::ChargeRequest::windows`]; with windows of the request's own, see [`intersect`].
     pub fn slots(self, signals: Signals<'_>, caution: Caution) -> (Vec<Slot>, Vec<Window>) {
