@@ -6,8 +6,10 @@
 //! NYISO's archive ──┘ (first start) └──> ZonesNow ──> computed/co2/<zone>
 //! upstream/flows ──> IntensityStream     ^
 //! upstream/marginal/<zone> ──────────────┘
-//! all of them, and upstream/load-forecast ──> forecast (a task of its own)
+//! all of them, and upstream/load-forecast ──> forecast (a thread of its own)
 //! ```
+//!
+//! A subscriber waits for the reading alone: it is on its way before zones are worked out and disks written.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +30,7 @@ use service::clock::Clock;
 use service::history::History;
 use service::mqtt::{Event, Message, Publication, Publisher};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -101,15 +104,23 @@ pub async fn run(
     }
     let mut unsaid = false;
     let mut older_open = true;
+    // Beside the loop: an SD card may take seconds, and the next reading does not wait for it.
+    let mut syncs: JoinSet<anyhow::Result<()>> = JoinSet::new();
+    let mut unsynced = false;
     loop {
+        if unsynced && syncs.is_empty() {
+            syncs.spawn_blocking(co2.sync());
+            unsynced = false;
+        }
         tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
             event = events.recv() => match event {
                 None => break,
-                Some(Event::Message(message)) => unsaid |= co2.on_message(&message)?,
+                Some(Event::Message(message)) => unsaid |= co2.on_message(&message).await?,
                 Some(connection) => note(&connection, &ready),
             },
+            Some(synced) = syncs.join_next() => synced??,
             batch = older.recv(), if older_open => match batch {
                 None => older_open = false,
                 Some(mixes) => unsaid |= co2.remember(&mixes)?,
@@ -118,11 +129,15 @@ pub async fn run(
                 co2.publish_series();
                 unsaid = false;
                 // The pump's note of what it published is durable, and it will not send that again.
-                co2.sync().await?;
+                unsynced = true;
             }
         }
     }
-    co2.sync().await
+    // After the one under way: the last is to cover everything.
+    while let Some(synced) = syncs.join_next().await {
+        synced??;
+    }
+    tokio::task::spawn_blocking(co2.sync()).await?
 }
 
 struct Co2 {
@@ -177,9 +192,9 @@ impl Co2 {
     }
 
     /// Takes a message; true when the series changed.
-    fn on_message(&mut self, message: &Message) -> anyhow::Result<bool> {
+    async fn on_message(&mut self, message: &Message) -> anyhow::Result<bool> {
         match self.config.root.parse(&message.topic) {
-            Some(Topic::Mix) => return self.on_mix(message),
+            Some(Topic::Mix) => return self.on_mix(message).await,
             Some(Topic::Flows) => {
                 let Some(flows) = read(message, "upstream/flows", Flows::from_json) else {
                     return Ok(false);
@@ -233,7 +248,7 @@ impl Co2 {
         future
     }
 
-    fn on_mix(&mut self, message: &Message) -> anyhow::Result<bool> {
+    async fn on_mix(&mut self, message: &Message) -> anyhow::Result<bool> {
         let Some(mix) = read(message, "upstream/mix", Mix::from_json) else { return Ok(false) };
         if self.is_future(mix.ts, mix.origin) || !self.admit(mix.origin) {
             return Ok(false);
@@ -248,13 +263,9 @@ impl Co2 {
                     Publication::catch_up(topic, payload)
                 };
                 self.publisher.send(publication);
-                // After the reading is on its way: a subscriber waits for that, not for the disk.
-                // And the reading does not depend on it: a full disk must not end the stream.
-                if let Err(error) = self.history.put(&mix) {
-                    counter!("ny_power_history_failures_total").increment(1);
-                    warn!(ts = %mix.ts, error = format!("{:#}", anyhow::Error::from(error)), "a fuel mix was not kept");
-                }
-                self.forecast.tell(News::Mixes(mix.ts..mix.ts + TimeDelta::seconds(1)));
+                // What this woke runs on this very thread, and only once this task pauses: without the pause
+                // everything below would stand between the reading and its subscribers.
+                tokio::task::yield_now().await;
                 if newest {
                     let estimate = Marginal::estimate(&mix.fuel_mix());
                     let said = self.zones.on_mix(mix.ts, estimate, mix.origin);
@@ -263,6 +274,9 @@ impl Co2 {
                         .set(now.value);
                     self.unlogged = Some(now.clone());
                 }
+                let span = mix.ts..mix.ts + TimeDelta::seconds(1);
+                self.keep(mix).await?;
+                self.forecast.tell(News::Mixes(span));
                 counter!("ny_power_readings_total", "complete" => if now.complete { "true" } else { "false" }).increment(1);
                 Ok(true)
             }
@@ -273,6 +287,17 @@ impl Co2 {
             }
             Accepted::Foreign => Ok(false),
         }
+    }
+
+    /// Keeps a mix, on a thread that may wait for the disk. The reading does not depend on it: a full disk must not
+    /// end the stream.
+    async fn keep(&self, mix: Mix) -> anyhow::Result<()> {
+        let (ts, history) = (mix.ts, self.history.clone());
+        if let Err(error) = tokio::task::spawn_blocking(move || history.put(&mix)).await? {
+            counter!("ny_power_history_failures_total").increment(1);
+            warn!(%ts, error = format!("{:#}", anyhow::Error::from(error)), "a fuel mix was not kept");
+        }
+        Ok(())
     }
 
     /// Whether data of this origin belong here. The first data decide for the life of the store.
@@ -316,11 +341,10 @@ impl Co2 {
         Ok(true)
     }
 
-    async fn sync(&self) -> anyhow::Result<()> {
+    /// Makes durable what was kept until it is called; blocks for as long as the disk does.
+    fn sync(&self) -> impl FnOnce() -> anyhow::Result<()> + use<> {
         let history = self.history.clone();
-        tokio::task::spawn_blocking(move || history.sync())
-            .await?
-            .context("make the history durable")
+        move || history.sync().context("make the history durable")
     }
 
     fn publish_series(&mut self) {

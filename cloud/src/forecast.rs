@@ -1,9 +1,9 @@
-//! The forecast: a task beside co2, so that a fit of seconds never delays a reading of milliseconds.
+//! The forecast: a thread beside co2, so that a fit of seconds never delays a reading of milliseconds.
 //!
 //! ```text
 //! co2 ──news──> Desk (mixes by the hour, load forecasts, rates, flows; all in co2's store)
 //!                 │  each full quarter of an hour, and a moment after a load forecast,
-//!                 v  day-ahead rates or an archive came; on a thread of its own
+//!                 v  day-ahead rates or an archive came
 //!              forecast/co2, …/consumption, …/marginal/<zone>, …/skill
 //! ```
 //!
@@ -13,6 +13,7 @@ mod desk;
 mod issue;
 mod memory;
 pub mod past;
+mod priority;
 mod skill;
 
 use std::ops::Range;
@@ -30,7 +31,7 @@ use metrics::counter;
 use service::clock::Clock;
 use service::history::History;
 use service::mqtt::{Publication, Publisher};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -102,6 +103,30 @@ pub fn new_york(ts: Timestamp) -> NaiveDateTime {
 /// hour later.
 pub async fn run(
     config: ForecastConfig,
+    news: mpsc::UnboundedReceiver<News>,
+    publisher: Publisher,
+    store: Arc<dyn History>,
+    clock: Arc<dyn Clock>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Handle::current();
+    let (outcome, ended) = oneshot::channel();
+    // Not one of the runtime's threads for blocking work: those are lent on, and a thread cannot take back its
+    // lower priority.
+    std::thread::Builder::new()
+        .name("forecast".to_owned())
+        .spawn(move || {
+            priority::lower();
+            let work = work(config, news, publisher, store, clock, shutdown);
+            drop(outcome.send(runtime.block_on(work)));
+        })
+        .context("start the forecast's thread")?;
+    ended.await.context("the forecast panicked")?
+}
+
+/// [`run`], on a thread that may block.
+async fn work(
+    config: ForecastConfig,
     mut news: mpsc::UnboundedReceiver<News>,
     publisher: Publisher,
     store: Arc<dyn History>,
@@ -109,9 +134,7 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let root = config.root.clone();
-    let mut desk = tokio::task::spawn_blocking(move || Desk::open(config, store))
-        .await?
-        .context("read what the forecast is made of")?;
+    let mut desk = Desk::open(config, store).context("read what the forecast is made of")?;
     let mut said: Option<Timestamp> = None;
     // The quarter of an hour that the log has told of.
     let mut told: Option<Timestamp> = None;
@@ -144,14 +167,7 @@ pub async fn run(
         if !settled && said == Some(quarter(now)) {
             continue;
         }
-        let (back, outcome) = tokio::task::spawn_blocking(move || {
-            let outcome = desk.issue(now);
-            (desk, outcome)
-        })
-        .await
-        .context("the forecast")?;
-        desk = back;
-        match outcome {
+        match desk.issue(now) {
             Ok(None) => {
                 debug!("nothing is known yet that a forecast could be of");
             }

@@ -382,6 +382,8 @@ impl Pump {
         };
         // The mix first: intensity waits for nothing else.
         let delivery = self.publisher.publish(publication(topic(Topic::Mix), mix.to_json()));
+        // What this woke runs on this very thread, and only once this task pauses.
+        tokio::task::yield_now().await;
         if self.config.fuel_topics {
             for (fuel, power) in change.mix.fuels() {
                 let reading = FuelReading {
