@@ -12,6 +12,7 @@ mod feed;
 mod gpio;
 mod household;
 mod http_switch;
+mod instances;
 mod ledger;
 mod meter;
 mod mqtt_switch;
