@@ -22,7 +22,7 @@ use domain::charging::ChargeSettings;
 use domain::control::Settings;
 use domain::wire::Root;
 use service::mqtt::{BrokerUrl, ClientName, MqttConfig, OnRefusal, Password};
-use service::settings::{Mistakes, load};
+use service::settings::{Mistakes, load, load_text};
 
 pub use file::{ActuatorKind, File, OnExit, TrustPolicy};
 pub use gpio::{Bias, Contact, GpioConfig, LineSpec};
@@ -146,5 +146,14 @@ impl Config {
             Ok(config) => Ok((file, config)),
             Err(mistakes) => Err(Mistakes { file: path.map(Path::to_owned), mistakes }),
         }
+    }
+    /// The same of the text of a file that need not be there yet, whatever the environment says.
+    ///
+    /// # Errors
+    /// Every mistake at once.
+    pub fn of_text(text: &str) -> Result<(File, Self), Mistakes> {
+        let file: File = load_text(text)?;
+        let config = file.parse().map_err(|mistakes| Mistakes { file: None, mistakes })?;
+        Ok((file, config))
     }
 }

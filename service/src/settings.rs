@@ -59,30 +59,52 @@ pub trait Settings: Serialize + DeserializeOwned + Default {
 /// # Errors
 /// [`Mistakes`]: unknown keys, values of the wrong type and what [`Settings::validate`] finds, all at once.
 pub fn load<T: Settings>(file: Option<&Path>, prefix: &str) -> Result<T, Mistakes> {
-    load_from(
-        file,
-        Environment::with_prefix(prefix).prefix_separator("__").separator("__").try_parsing(true),
-    )
+    let fail = |text| {
+        let name = file.map(|file| file.display().to_string()).unwrap_or_default();
+        Mistakes { file: file.map(Path::to_owned), mistakes: vec![Mistake::new(name, text)] }
+    };
+    let text = match file {
+        Some(path) => Some(
+            std::fs::read_to_string(path)
+                .map_err(|error| fail(format!("cannot be read: {error}")))?,
+        ),
+        None => None,
+    };
+    let environment =
+        Environment::with_prefix(prefix).prefix_separator("__").separator("__").try_parsing(true);
+    load_from(text.as_deref(), file, Some(environment))
 }
 
-fn load_from<T: Settings>(file: Option<&Path>, environment: Environment) -> Result<T, Mistakes> {
+/// The same of the text of a file that need not be there yet, whatever the environment says.
+///
+/// # Errors
+/// [`Mistakes`], as [`load`] has them.
+pub fn load_text<T: Settings>(text: &str) -> Result<T, Mistakes> {
+    load_from(Some(text), None, None)
+}
+
+fn load_from<T: Settings>(
+    text: Option<&str>,
+    file: Option<&Path>,
+    environment: Option<Environment>,
+) -> Result<T, Mistakes> {
     let fail = |mistakes| Mistakes { file: file.map(Path::to_owned), mistakes };
     let blame_file = |error: config::ConfigError| {
-        let key = file.map_or_else(|| "environment".to_owned(), |file| file.display().to_string());
+        let key = match (file, &environment) {
+            (Some(file), _) => file.display().to_string(),
+            (None, Some(_)) => "environment".to_owned(),
+            (None, None) => "text".to_owned(),
+        };
         fail(vec![Mistake::new(key, error.to_string())])
     };
     let mut builder = Config::builder();
-    if let Some(file) = file {
-        let text = std::fs::read_to_string(file).map_err(|error| {
-            fail(vec![Mistake::new(file.display().to_string(), format!("cannot be read: {error}"))])
-        })?;
-        builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
+    if let Some(text) = text {
+        builder = builder.add_source(File::from_str(text, FileFormat::Toml));
     }
-    let given: Value = builder
-        .add_source(environment)
-        .build()
-        .and_then(Config::try_deserialize)
-        .map_err(blame_file)?;
+    if let Some(environment) = &environment {
+        builder = builder.add_source(environment.clone());
+    }
+    let given: Value = builder.build().and_then(Config::try_deserialize).map_err(blame_file)?;
 
     let known =
         serde_json::to_value(T::default()).expect("settings have string keys and plain values");
@@ -183,7 +205,6 @@ mod tests {
     use super::*;
     use serde::Deserialize;
     use std::collections::HashMap;
-    use std::io::Write;
 
     #[derive(Debug, Serialize, Deserialize)]
     struct Example {
@@ -213,15 +234,13 @@ mod tests {
     }
 
     fn read(toml: &str, environment: &[(&str, &str)]) -> Result<Example, Mistakes> {
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(toml.as_bytes()).unwrap();
         let environment: HashMap<String, String> = environment
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
         let source =
             Environment::with_prefix("NY").prefix_separator("__").separator("__").try_parsing(true);
-        load_from(Some(file.path()), source.source(Some(environment)))
+        load_from(Some(toml), Some(Path::new("x.toml")), Some(source.source(Some(environment))))
     }
 
     #[test]
@@ -235,6 +254,15 @@ mod tests {
             (example.name.as_deref(), example.poll.interval_secs, example.poll.enabled),
             (Some("a"), 20, true)
         );
+    }
+
+    #[test]
+    fn a_text_is_settings_without_a_file_and_without_the_environment() {
+        let example: Example = load_text("[poll]\ninterval_secs = 30\n").unwrap();
+        assert_eq!(example.poll.interval_secs, 30);
+        let told = |text: &str| load_text::<Example>(text).unwrap_err().to_string();
+        assert!(told("[poll]\ninterval_secs = 5\n").contains("poll.interval_secs: 5 is under"));
+        assert!(told("[poll\n").contains("text: TOML parse error"), "{}", told("[poll\n"));
     }
 
     #[test]
@@ -289,8 +317,7 @@ mod tests {
     #[test]
     fn a_file_that_is_no_toml_or_not_there_says_so() {
         assert!(read("[poll\n", &[]).unwrap_err().to_string().contains("line 1, column"));
-        let absent =
-            load_from::<Example>(Some(Path::new("/nonexistent/x.toml")), Environment::default());
+        let absent = load::<Example>(Some(Path::new("/nonexistent/x.toml")), "NY_NOTHING");
         assert!(absent.unwrap_err().to_string().contains("/nonexistent/x.toml: cannot be read"));
     }
 }
