@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use domain::control::Contactor;
 
 pub use command::Command;
-pub use gpio::{Gpio, GpioError};
+pub use gpio::{ChipInfo, FoundAt, Gpio, GpioError, LineInfo, find_line, gpio_chips};
 pub use http::HttpSwitch;
 pub use meter::{Meter, MeterReading};
 pub use metered::{MeterCheck, Metered};

@@ -354,5 +354,8 @@ fn list_lines(chips: &[&FoundChip]) -> String {
     chips.iter().map(describe).collect::<Vec<_>>().join("; ")
 }
 
+mod look;
 #[cfg(test)]
 mod tests;
+
+pub use look::{ChipInfo, FoundAt, LineInfo, find_line, gpio_chips};
