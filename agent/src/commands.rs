@@ -6,9 +6,11 @@ mod history;
 mod override_;
 mod period;
 pub mod plan;
+mod probe;
 mod record;
 mod replay;
 mod report;
+mod setup;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -43,6 +45,7 @@ enum Command {
     #[command(flatten)]
     WithSettings(WithSettings),
     Plan(plan::PlanArgs),
+    Setup(setup::SetupArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -79,6 +82,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Plan(plan) => {
             plan::run(plan, SystemClock::new().now(), &mut std::io::stdout().lock())
         }
+        Command::Setup(setup) => setup::run(&setup, arguments.config.as_deref()),
         Command::WithSettings(command) => {
             let path = find(arguments.config.as_deref());
             match Config::load(path.as_deref()) {

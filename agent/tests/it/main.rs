@@ -23,3 +23,4 @@ mod program;
 mod relay;
 mod replay;
 mod rival;
+mod setup;
