@@ -13,7 +13,7 @@ use domain::zone::LoadZone;
 use tracing::{debug, info, warn};
 
 use crate::eastern::NEW_YORK;
-use crate::overrides::Overrides;
+use crate::overrides::{FURTHEST, Overrides};
 use crate::store::Store;
 
 /// A forecast that claims to be of a later time than this is of a wrong clock.
@@ -115,6 +115,7 @@ pub struct Charger {
     charging: Option<Charging>,
     store: Store,
     prospects: Prospects,
+    wishes: Wishes,
 }
 
 impl Charger {
@@ -135,7 +136,7 @@ impl Charger {
         };
         let progress = store.progress().unwrap_or_default();
         let charging = settings.map(|settings| Charging::new(settings, progress));
-        Self { charging, store, prospects }
+        Self { charging, store, prospects, wishes: Wishes::default() }
     }
 
     /// Takes a forecast in, of average or of marginal intensity, or says why not.
@@ -236,7 +237,7 @@ impl Charger {
 
     /// What the user wants for once.
     pub fn wishes(&self) -> Wishes {
-        self.charging.as_ref().map(Charging::wishes).unwrap_or_default()
+        self.wishes
     }
 
     /// The charge, for a decision.
@@ -251,8 +252,14 @@ impl Charger {
 
     /// Looks at what is, counts what was charged, and plans anew where there is reason to.
     pub fn look(&mut self, sight: &Sight<'_>) {
+        let now = sight.now.wall;
+        let overrides = sight.overrides.at(now);
+        // They hold in every mode, also without a charge to plan.
+        self.wishes = Wishes {
+            charge_until: overrides.charge_now_until,
+            skip_until: overrides.skip_until.max(overrides.away_until),
+        };
         let Some(charging) = &mut self.charging else { return };
-        let overrides = sight.overrides.at(sight.now.wall);
         let News { progress, jumped, planned, trouble } = charging.look(&Look {
             now: sight.now,
             trusted: sight.trusted,
@@ -261,11 +268,8 @@ impl Charger {
             limits: sight.limits,
             plugged: sight.plugged,
             metered_kw: sight.metered_kw,
-            wishes: Wishes {
-                charge_until: overrides.charge_now_until,
-                skip_until: overrides.skip_until.max(overrides.away_until),
-            },
-            depart_once: overrides.depart_once,
+            // Also one that has been: it still stands for the scheduled one of its day.
+            depart_once: sight.overrides.depart_once.filter(|once| *once - now <= FURTHEST),
             origin: sight.origin,
             prospects: &self.prospects,
             usual: sight.usual,

@@ -17,7 +17,7 @@ use std::time::Duration;
 use chrono::{NaiveTime, TimeDelta};
 
 use crate::Timestamp;
-use crate::control::{Charge, Contactor, Limits, Moment, SwitchLog, Wishes};
+use crate::control::{Charge, Contactor, Limits, Moment, SwitchLog};
 use crate::fleet::{Offsets, WINDOW_SECS};
 use crate::plan::{
     self, Before, Caution, ChargePlan, ChargeRequest, Choice, Objective, PlanBasis, Window,
@@ -130,9 +130,7 @@ pub struct Look<'a> {
     pub plugged: Option<bool>,
     /// What a meter shows, kW, where it is fresh.
     pub metered_kw: Option<f64>,
-    /// What the driver wants for once.
-    pub wishes: Wishes,
-    /// The departure that takes the place of the schedule's next, for once.
+    /// A departure that takes the place of the scheduled one of its day, for once; it may have been.
     pub depart_once: Option<Timestamp>,
     /// Whose readings are decided by.
     pub origin: Origin,
@@ -190,20 +188,12 @@ pub struct Charging {
     planned: Option<Planned>,
     stay: Option<Stay>,
     last: Option<(Moment, Contactor)>,
-    wishes: Wishes,
 }
 
 impl Charging {
     /// With what was charged before a restart.
     pub fn new(settings: ChargeSettings, progress: Progress) -> Self {
-        Self {
-            settings,
-            progress,
-            planned: None,
-            stay: None,
-            last: None,
-            wishes: Wishes::default(),
-        }
+        Self { settings, progress, planned: None, stay: None, last: None }
     }
 
     /// What the driver said.
@@ -224,11 +214,6 @@ impl Charging {
     /// The plan that is followed.
     pub fn planned(&self) -> Option<&Planned> {
         self.planned.as_ref()
-    }
-
-    /// What the driver wants for once.
-    pub fn wishes(&self) -> Wishes {
-        self.wishes
     }
 
     /// What the car still needs, kWh.
@@ -266,14 +251,13 @@ impl Charging {
         let now = look.now;
         let before = self.progress;
         let mut news = News::default();
-        self.wishes = look.wishes;
         if !look.trusted {
             // By a wrong clock neither departures nor hours mean anything; what was counted stays.
             self.last = Some((now, look.position));
             return news;
         }
-        let next = self.settings.schedule.next_after(now.wall, look.clock);
-        self.turn_to(look.depart_once.or(next), look);
+        let schedule = self.settings.schedule;
+        self.turn_to(schedule.next_departure(look.depart_once, now.wall, look.clock), look);
         news.jumped = self.count(look);
         self.last = Some((now, look.position));
         news.progress = self.progress != before;

@@ -50,6 +50,24 @@ impl Schedule {
             .find(|departure| now < *departure)
     }
 
+    /// The next departure, `once` being one that is not of the schedule: it replaces the one of the schedule
+    /// on the same day, even when it has been, and is one more on any other day.
+    pub fn next_departure(
+        &self,
+        once: Option<Timestamp>,
+        now: Timestamp,
+        clock: WallClock,
+    ) -> Option<Timestamp> {
+        let day = |at: Timestamp| (clock.local)(at).date();
+        let mut next = self.next_after(now, clock);
+        if let (Some(once), Some(scheduled)) = (once, next)
+            && day(once) == day(scheduled)
+        {
+            next = self.next_after(scheduled, clock);
+        }
+        next.into_iter().chain(once.filter(|once| now < *once)).min()
+    }
+
     fn on(&self, date: NaiveDate, clock: WallClock) -> Option<Timestamp> {
         Some((clock.instant)(date.and_time(self.of(date.weekday())?)))
     }
@@ -114,6 +132,33 @@ mod tests {
         check("2026-03-11T11:30:00Z", "2026-03-12T11:30:00Z");
         check("2026-03-13T11:30:00Z", "2026-03-16T11:30:00Z");
         assert_eq!(Schedule::default().next_after(at("2026-03-10T22:00:00Z"), CLOCK), None);
+    }
+
+    #[test]
+    fn a_departure_for_once_replaces_that_of_its_day_and_no_other() {
+        let daily = Schedule::new([time(7, 30); 7]);
+        let check = |once: &str, now: &str, expected: &str| {
+            let next = daily.next_departure(Some(at(once)), at(now), CLOCK);
+            assert_eq!(next, Some(at(expected)), "{once} at {now}");
+        };
+        // Tuesday 2026-03-10, 18:00 EDT; the scheduled ones are 11:30 UTC.
+        let now = "2026-03-10T22:00:00Z";
+        check("2026-03-11T09:00:00Z", now, "2026-03-11T09:00:00Z");
+        check("2026-03-11T16:00:00Z", now, "2026-03-11T16:00:00Z");
+        // Still on Tuesday by the wall clock, though Wednesday in UTC: one more.
+        check("2026-03-11T03:00:00Z", now, "2026-03-11T03:00:00Z");
+        check("2026-03-11T03:00:00Z", "2026-03-11T03:00:00Z", "2026-03-11T11:30:00Z");
+        // On a later day: tomorrow's stays.
+        check("2026-03-13T09:00:00Z", now, "2026-03-11T11:30:00Z");
+        check("2026-03-13T09:00:00Z", "2026-03-12T11:30:00Z", "2026-03-13T09:00:00Z");
+        // It has been: the car has left, whatever the schedule says of that day.
+        check("2026-03-11T09:00:00Z", "2026-03-11T09:00:00Z", "2026-03-12T11:30:00Z");
+        check("2026-03-11T09:00:00Z", "2026-03-11T11:30:00Z", "2026-03-12T11:30:00Z");
+        // Long ago, and none.
+        check("2026-03-01T09:00:00Z", now, "2026-03-11T11:30:00Z");
+        assert_eq!(daily.next_departure(None, at(now), CLOCK), Some(at("2026-03-11T11:30:00Z")));
+        let once = Some(at("2026-03-13T09:00:00Z"));
+        assert_eq!(Schedule::default().next_departure(once, at(now), CLOCK), once);
     }
 
     #[test]

@@ -84,7 +84,6 @@ impl Night {
             limits: &self.limits,
             plugged: self.plugged,
             metered_kw: self.metered.filter(|_| self.position == Contactor::Closed),
-            wishes: Wishes::default(),
             depart_once: None,
             origin: Origin::Nyiso,
             prospects: &self.prospects,

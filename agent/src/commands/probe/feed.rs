@@ -88,7 +88,7 @@ pub async fn ask_feed(feed: &FeedConfig) -> FeedAnswer {
     }
     let (events, mut inbox) = mpsc::channel(64);
     let shutdown = CancellationToken::new();
-    let session = subscriber::run(feed.mqtt(), events, shutdown.clone());
+    let session = subscriber::run(feed.mqtt(), None, events, shutdown.clone());
     let listen = async {
         let mut deadline = Instant::now() + READING_TAKES;
         let (mut reading, mut issued, mut trouble) = (None, None, None);
