@@ -7,7 +7,7 @@ mod meter;
 mod metered;
 mod mqtt;
 mod owner;
-mod rival;
+pub(crate) mod rival;
 mod simulated;
 mod word;
 

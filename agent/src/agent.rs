@@ -6,20 +6,21 @@ use chrono::{SubsecRound as _, TimeDelta};
 use domain::Timestamp;
 use domain::charging::Charging;
 use domain::control::{
-    Basis, ClockTrust, Contactor, Decision, Facts, Hold, Moment, NextChange, Priority, Reason,
-    Settings, Side, SwitchLog, decide,
+    Basis, Car, ClockTrust, Contactor, Decision, Facts, Hold, Moment, NextChange, Pauses, Priority,
+    Reason, Resume, Settings, Side, Sight, Signal, SwitchLog, Turn, decide,
 };
 use domain::units::CarbonIntensity;
 use domain::wire::Origin;
 use tokio::sync::watch;
 use tracing::{debug, error, info, warn};
 
-use crate::actuator::{Handle, MeterReading, MoveError, Seen, chain};
-use crate::charger::{Arrival, Charger, ForecastRefused, Sight};
+use crate::actuator::{Handle, MeterReading, MoveError, Seen, chain, rival};
+use crate::charger::{Arrival, Charger, ForecastRefused, Scene};
 use crate::clock_trust::{Witnesses, trust};
 use crate::config::TrustPolicy;
 use crate::explain;
 use crate::grid::{Grid, Refused, Taken};
+use crate::manners::Manners;
 use crate::moments::Moments;
 use crate::notify::{Alarm, Notifier, standing};
 use crate::overrides::Overrides;
@@ -27,6 +28,7 @@ use crate::status::{
     ActuatorStatus, ChargeStatus, ClaimStatus, FeedStatus, HoldStatus, SignalStatus, Status,
     SwitchStatus, to_the_second, week_hours,
 };
+use crate::store::Store;
 use crate::subscriber::FeedEvent;
 
 /// Which witnesses of the clock there are on this machine; they do not change while it runs, but for the
@@ -62,16 +64,25 @@ pub struct Agent {
     forecast_refusal: Option<ForecastRefused>,
     meter: Option<Senses>,
     notifier: Option<Notifier>,
+    manners: Manners,
+    resume: Resume,
+    store: Option<Store>,
 }
 
 /// What a meter tells.
 struct Senses {
     readings: watch::Receiver<Option<MeterReading>>,
     plugged: watch::Receiver<Option<bool>>,
+    /// A car charges above this.
+    charging_above_kw: f64,
 }
 
 /// A power that is older than this is no power of now; what the meter has counted stays true.
 const POWER_HOLDS: Duration = Duration::from_secs(5 * 60);
+
+const CAR_REFUSES: &str = "The car takes no current since its charge was paused, although it needs some: \
+    it may be asleep. Wake it, or unplug it and plug it in again. It stays switched on, and from now on this \
+    car is charged without pauses.";
 
 /// What is wrong with the actuator.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,6 +91,8 @@ struct Trouble {
     text: String,
     /// Where the contactor was sent; `None` when it could not even be read.
     told: Option<Contactor>,
+    /// Which alarm it is; `None` where it is only held.
+    alarm: Option<Alarm>,
 }
 
 /// What makes a decision news.
@@ -193,17 +206,39 @@ impl Agent {
             forecast_refusal: None,
             meter: None,
             notifier: None,
+            manners: Manners::none(),
+            resume: Resume::new(Pauses::Bears, None),
+            store: None,
         }
     }
 
-    /// The same with a meter: what it says goes into the record.
+    /// The same with a meter: what it says goes into the record, and tells of the car. A car charges above
+    /// `charging_above_kw`.
     #[must_use]
     pub fn with_meter(
         mut self,
         readings: watch::Receiver<Option<MeterReading>>,
         plugged: watch::Receiver<Option<bool>>,
+        charging_above_kw: f64,
     ) -> Self {
-        self.meter = Some(Senses { readings, plugged });
+        self.meter = Some(Senses { readings, plugged, charging_above_kw });
+        self
+    }
+
+    /// The same, of a device of a fleet: it spreads over `window_secs`.
+    #[must_use]
+    pub fn of_a_fleet(mut self, device: &str, window_secs: u32) -> Self {
+        self.manners = Manners::new(device, window_secs, self.settings.start_grace, self.started);
+        self
+    }
+
+    /// The same with what is known of the car, which it also keeps there.
+    #[must_use]
+    pub fn remembering(mut self, store: Store) -> Self {
+        let (pauses, depart) = store.pauses();
+        self.resume = Resume::new(pauses, depart);
+        self.charger.without_pauses(pauses != Pauses::Bears);
+        self.store = Some(store);
         self
     }
 
@@ -228,9 +263,11 @@ impl Agent {
                 self.feed.connected = true;
                 self.feed.since = Some(now.wall.trunc_subsecs(0));
                 self.feed.trouble = None;
+                self.manners.feed_returned(now);
                 true
             }
             FeedEvent::Lost { reason } => {
+                self.manners.feed_lost(now);
                 if self.feed.connected || self.feed.since.is_none() {
                     self.feed.since = Some(now.wall.trunc_subsecs(0));
                 }
@@ -335,19 +372,20 @@ impl Agent {
             Err(error) => return Ok(self.blind(now, clock, &error)),
         };
         let mut seen = seen;
-        self.mend(seen.position);
+        self.mend(seen.position, &seen, &now);
         self.look_at_the_charge(now, clock, &seen);
+        self.look_at_the_car(now, &seen);
         let mut decision = self.decide(now, clock, &seen);
         if decision.position != seen.position {
             match self.actuator.move_to(decision.position, decision.claim().priority).await {
                 Ok(moved) => {
                     info!(position = %moved.position, "moved the contactor");
-                    self.mend(moved.position);
+                    self.mend(moved.position, &moved, &now);
                     seen = moved;
                 }
                 Err(MoveError::Gone) => return Err(MoveError::Gone),
                 Err(error) => {
-                    self.complain(chain(&error), Some(decision.position));
+                    self.complain(chain(&error), Some(decision.position), alarm_of(&error));
                     // What is, and not what should be; the record of moves has changed, too.
                     match self.actuator.look().await {
                         Ok(now_seen) => seen = now_seen,
@@ -364,7 +402,7 @@ impl Agent {
     fn look_at_the_charge(&mut self, now: Moment, clock: ClockTrust, seen: &Seen) {
         let usual = self.grid.usual();
         let overrides = *self.overrides.borrow();
-        self.charger.look(&Sight {
+        self.charger.look(&Scene {
             now,
             trusted: clock == ClockTrust::Trusted,
             position: seen.position,
@@ -372,7 +410,11 @@ impl Agent {
             origin: self.grid.origin(),
             limits: &self.settings.limits,
             plugged: self.plugged(),
-            metered_kw: self.fresh_reading(&now).map(|reading| reading.power_kw),
+            // Without a car that takes current nothing is charged, wherever the contactor is.
+            metered_kw: match self.takes_nothing(now) {
+                true => Some(0.0),
+                false => self.fresh_reading(&now).map(|reading| reading.power_kw),
+            },
             usual: &usual,
             overrides: &overrides,
         });
@@ -400,11 +442,83 @@ impl Agent {
             clock,
             position: seen.position,
             switches: &seen.switches,
-            signal: self.grid.signal(now, &usual),
+            signal: self.own_signal(now, &usual),
             charge: self.charger.charge(),
             wishes: self.charger.wishes(),
+            car: self.car(now),
+            wait: self.manners.wait(),
         };
         decide(&facts, &self.settings)
+    }
+
+    /// The grid's signal with this device's own share of the threshold.
+    fn own_signal<'a>(
+        &self,
+        now: Moment,
+        usual: &'a dyn Fn(Timestamp) -> Option<CarbonIntensity>,
+    ) -> Signal<'a> {
+        let signal = self.grid.signal(now, usual);
+        let factor = self.manners.threshold_factor();
+        Signal { bounds: signal.bounds.map(|bounds| bounds.scaled(factor)), ..signal }
+    }
+
+    /// What the meter says, and when it did; `None` while it is silent.
+    fn drawing(&self, now: Moment) -> Option<(Moment, bool)> {
+        let meter = self.meter.as_ref()?;
+        let reading = (*meter.readings.borrow())?;
+        let is_fresh = now.at_least_since(&reading.at) <= POWER_HOLDS;
+        is_fresh.then_some((reading.at, meter.charging_above_kw < reading.power_kw))
+    }
+
+    fn car(&self, now: Moment) -> Car {
+        let charging = self.drawing(now).map(|(_, charging)| charging);
+        // A car that takes current is there, whatever a sensor says.
+        let plugged = match charging {
+            Some(true) => Some(true),
+            _ => self.meter.as_ref().and_then(|meter| *meter.plugged.borrow()),
+        };
+        Car { plugged, charging, pauses: self.resume.pauses() }
+    }
+
+    fn takes_nothing(&self, now: Moment) -> bool {
+        let car = self.car(now);
+        car.is_away() || car.pauses == Pauses::Refusing
+    }
+
+    fn look_at_the_car(&mut self, now: Moment, seen: &Seen) {
+        let (before, plugged) = (self.resume.pauses(), self.car(now).plugged);
+        let depart = self.charger.departure().map(|(depart, _)| depart);
+        let turn = self.resume.see(&Sight {
+            at: now,
+            position: seen.position,
+            drawing: self.drawing(now),
+            plugged,
+            depart,
+        });
+        let pauses = self.resume.pauses();
+        if pauses != before {
+            self.charger.without_pauses(pauses != Pauses::Bears);
+            if let Some(store) = &self.store
+                && let Err(error) = store.keep_pauses(pauses, depart)
+            {
+                warn!("what was learned of the car could not be kept for a restart: {error}");
+            }
+        }
+        match turn {
+            Some(Turn::Refused) => {
+                warn!("the car takes no current since it was paused; from now on it is not paused");
+                if let Some(notifier) = &self.notifier {
+                    notifier.raise(Alarm::CarRefuses, CAR_REFUSES);
+                }
+            }
+            Some(Turn::Over) => {
+                info!("the car takes current again, or another night begins");
+                if let Some(notifier) = &self.notifier {
+                    notifier.clear(Alarm::CarRefuses);
+                }
+            }
+            None => {}
+        }
     }
 
     fn trust(&self, now: &Moment) -> ClockTrust {
@@ -418,26 +532,41 @@ impl Agent {
         trust(self.clock.policy, now.wall, &witnesses)
     }
 
-    fn complain(&mut self, text: String, told: Option<Contactor>) {
-        let trouble = Trouble { text, told };
+    fn complain(&mut self, text: String, told: Option<Contactor>, alarm: Option<Alarm>) {
+        let trouble = Trouble { text, told, alarm };
         if self.trouble.as_ref() != Some(&trouble) {
             error!("{}: {}", self.actuator_name, trouble.text);
-            if let Some(notifier) = &self.notifier {
-                let text = format!("The charger does not obey: {}", trouble.text);
-                notifier.raise(Alarm::RelayDisobeys, text);
+            self.clear_alarm_of_trouble();
+            if let (Some(notifier), Some(alarm)) = (&self.notifier, alarm) {
+                let text = match alarm {
+                    Alarm::SecondController => {
+                        format!("Leaving the charger alone: {}.", trouble.text)
+                    }
+                    _ => format!("The charger does not obey: {}", trouble.text),
+                };
+                notifier.raise(alarm, text);
             }
             self.trouble = Some(trouble);
         }
     }
 
+    fn clear_alarm_of_trouble(&self) {
+        let alarm = self.trouble.as_ref().and_then(|trouble| trouble.alarm);
+        if let (Some(notifier), Some(alarm)) = (&self.notifier, alarm) {
+            notifier.clear(alarm);
+        }
+    }
+
     /// The contactor could be read, and is at `position`: what trouble is over?
-    fn mend(&mut self, position: Contactor) {
-        let is_over = |trouble: &Trouble| trouble.told.is_none_or(|told| told == position);
-        if self.trouble.take_if(|trouble| is_over(trouble)).is_some() {
+    fn mend(&mut self, position: Contactor, seen: &Seen, now: &Moment) {
+        let Some(trouble) = &self.trouble else { return };
+        let is_over = trouble.told.is_none_or(|told| told == position)
+            || trouble.alarm == Some(Alarm::SecondController)
+                && !rival::is_at_work(&seen.switches, now);
+        if is_over {
             info!("{} is in order again", self.actuator_name);
-            if let Some(notifier) = &self.notifier {
-                notifier.clear(Alarm::RelayDisobeys);
-            }
+            self.clear_alarm_of_trouble();
+            self.trouble = None;
         }
     }
 
@@ -509,7 +638,7 @@ impl Agent {
     /// The contactor cannot be read: nothing is moved that cannot be seen.
     fn blind(&mut self, now: Moment, clock: ClockTrust, error: &MoveError) -> Cycle {
         let trouble = chain(error);
-        self.complain(trouble.clone(), None);
+        self.complain(trouble.clone(), None, Some(Alarm::RelayDisobeys));
         let is_news = self.said.take().is_some();
         let reason = format!("The contactor cannot be read, so nothing is moved: {trouble}.");
         let status = Status { reason, ..self.status(now, clock) };
@@ -549,7 +678,7 @@ impl Agent {
 
     fn signal(&self, now: Moment, clock: ClockTrust) -> SignalStatus {
         let usual = self.grid.usual();
-        let signal = self.grid.signal(now, &usual);
+        let signal = self.own_signal(now, &usual);
         let source = match signal.now(now.wall, clock, self.settings.stale_after) {
             Ok((_, Basis::Live(_), _)) => "live",
             Ok((_, Basis::Usual { .. }, _)) => "usual",
@@ -568,6 +697,15 @@ impl Agent {
             week_hours: bounds.and_then(|bounds| week_hours(bounds.from)),
             history_hours: self.grid.hours_learned(),
         }
+    }
+}
+
+/// Which alarm a move is that was not made.
+fn alarm_of(error: &MoveError) -> Option<Alarm> {
+    match error {
+        MoveError::Held(_) | MoveError::Gone => None,
+        MoveError::SecondController { .. } => Some(Alarm::SecondController),
+        MoveError::Actuator(_) | MoveError::Disobeyed { .. } => Some(Alarm::RelayDisobeys),
     }
 }
 

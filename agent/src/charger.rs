@@ -40,7 +40,7 @@ pub enum ForecastRefused {
 }
 
 /// What is seen at a look.
-pub struct Sight<'a> {
+pub struct Scene<'a> {
     /// Now.
     pub now: Moment,
     /// Whether the wall clock can be believed.
@@ -235,6 +235,13 @@ impl Charger {
         self.charging.as_ref()?.planned()
     }
 
+    /// Whether the car is to be charged in one block whatever the settings: it bears no pause.
+    pub fn without_pauses(&mut self, without: bool) {
+        if let Some(charging) = &mut self.charging {
+            charging.without_pauses(without);
+        }
+    }
+
     /// What the user wants for once.
     pub fn wishes(&self) -> Wishes {
         self.wishes
@@ -251,9 +258,9 @@ impl Charger {
     }
 
     /// Looks at what is, counts what was charged, and plans anew where there is reason to.
-    pub fn look(&mut self, sight: &Sight<'_>) {
-        let now = sight.now.wall;
-        let overrides = sight.overrides.at(now);
+    pub fn look(&mut self, scene: &Scene<'_>) {
+        let now = scene.now.wall;
+        let overrides = scene.overrides.at(now);
         // They hold in every mode, also without a charge to plan.
         self.wishes = Wishes {
             charge_until: overrides.charge_now_until,
@@ -261,18 +268,18 @@ impl Charger {
         };
         let Some(charging) = &mut self.charging else { return };
         let News { progress, jumped, planned, trouble } = charging.look(&Look {
-            now: sight.now,
-            trusted: sight.trusted,
-            position: sight.position,
-            switches: sight.switches,
-            limits: sight.limits,
-            plugged: sight.plugged,
-            metered_kw: sight.metered_kw,
+            now: scene.now,
+            trusted: scene.trusted,
+            position: scene.position,
+            switches: scene.switches,
+            limits: scene.limits,
+            plugged: scene.plugged,
+            metered_kw: scene.metered_kw,
             // Also one that has been: it still stands for the scheduled one of its day.
-            depart_once: sight.overrides.depart_once.filter(|once| *once - now <= FURTHEST),
-            origin: sight.origin,
+            depart_once: scene.overrides.depart_once.filter(|once| *once - now <= FURTHEST),
+            origin: scene.origin,
             prospects: &self.prospects,
-            usual: sight.usual,
+            usual: scene.usual,
             clock: NEW_YORK,
         });
         if jumped {

@@ -64,6 +64,10 @@ pub struct Config {
     pub actuator: ActuatorConfig,
     /// How alarms reach the person.
     pub notify: NotifyConfig,
+    /// Tells this device from others.
+    pub device: String,
+    /// Over how many seconds this device and others spread what they would do at once.
+    pub offset_secs: u32,
 }
 
 /// The public stream.

@@ -116,6 +116,14 @@ pub fn because(claim: &Claim, now: Timestamp) -> String {
         Reason::Charged { depart } => {
             format!("the car has what it needs to leave {}", when(*depart, now))
         }
+        Reason::NoCar => "no car is plugged in, so nothing is switched".to_owned(),
+        Reason::Unpaused { refusing: true, .. } => {
+            "the car takes no current since it was paused, and another pause would not help"
+                .to_owned()
+        }
+        Reason::Unpaused { refusing: false, .. } => {
+            "this car did not go on after a pause before, so it is not paused".to_owned()
+        }
         Reason::ModeNow => "the mode is \"now\"".to_owned(),
         Reason::ModeOff => "the mode is \"off\"".to_owned(),
         Reason::Grid { side, intensity, basis, bounds } => {
@@ -225,6 +233,11 @@ fn held_by(hold: &Hold, limits: &Limits) -> String {
                  switching on again"
             )
         }
+        Hold::Returning { .. } => {
+            "power or feed have come back for everybody at once, and so that not all \
+             cars start in the same second this one waits a little"
+                .to_owned()
+        }
         Hold::Observing => "it only observes".to_owned(),
     }
 }
@@ -276,6 +289,13 @@ fn next(decision: &Decision, now: Timestamp) -> String {
                 "it decides by the grid again once the clock is right".to_owned()
             }
             _ => "it decides by the grid again once there are data".to_owned(),
+        },
+        NextChange::WithTheCar => match claim.reason {
+            Reason::NoCar => "it decides anew when a car is plugged in".to_owned(),
+            Reason::Unpaused { depart: Some(depart), .. } => {
+                format!("it stops once the car has what it needs to leave {}", when(depart, now))
+            }
+            _ => "it stops once the car takes no more".to_owned(),
         },
         NextChange::ByUser => "that lasts until the settings are changed".to_owned(),
     }

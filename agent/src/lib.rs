@@ -23,6 +23,7 @@ pub mod grid;
 pub mod home;
 pub mod ledger;
 mod lock;
+pub mod manners;
 pub mod moments;
 pub mod notify;
 pub mod overrides;

@@ -171,6 +171,11 @@ impl Notifier {
         }
     }
 
+    /// Whether `alarm` stands.
+    pub fn stands(&self, alarm: Alarm) -> bool {
+        self.state().standing.get(&alarm) == Some(&true)
+    }
+
     /// Raises those that stand for a reason, clears the others.
     pub fn follow(&self, alarms: impl IntoIterator<Item = (Alarm, Option<String>)>) {
         for (alarm, text) in alarms {

@@ -94,7 +94,9 @@ async fn run_with<A: Actuator>(
     let check = meter.as_ref().filter(|(_, meter)| meter.has_power()).map(|(config, meter)| {
         MeterCheck::new(meter.readings(), config.charging_above_kw, moments.clone())
     });
-    let senses = meter.as_ref().map(|(_, meter)| (meter.readings(), meter.presence()));
+    let senses = meter
+        .as_ref()
+        .map(|(config, meter)| (meter.readings(), meter.presence(), config.charging_above_kw));
     let meter =
         meter.map(|(_, meter)| tokio::spawn(meter.run(moments.clone(), home_shutdown.clone())));
     let actuator = Metered::new(actuator, check);
@@ -145,6 +147,7 @@ async fn run_with<A: Actuator>(
     let owner = tokio::spawn(owner);
 
     let charger = Charger::new(config.charge.clone(), store.clone());
+    let car = store.clone();
     let ledger = Ledger::new(store.clone());
     let told = store.clone();
     let grid = Grid::new(
@@ -178,9 +181,11 @@ async fn run_with<A: Actuator>(
         (handle, name),
         url,
     )
-    .telling(notifier);
+    .telling(notifier)
+    .of_a_fleet(&config.device, config.offset_secs)
+    .remembering(car);
     let agent = match senses {
-        Some((readings, plugged)) => agent.with_meter(readings, plugged),
+        Some((readings, plugged, above_kw)) => agent.with_meter(readings, plugged, above_kw),
         None => agent,
     };
 

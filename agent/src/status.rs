@@ -271,6 +271,7 @@ impl HoldStatus {
             Hold::MinimumOn { .. } => "minimum-on",
             Hold::MinimumOff { .. } => "minimum-off",
             Hold::Budget { .. } => "budget",
+            Hold::Returning { .. } => "returning",
             Hold::Observing => "observing",
         };
         Some(Self { kind: kind.to_owned(), until: hold.until().map(to_the_second) })

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta};
 use domain::Timestamp;
 use domain::charging::Progress;
-use domain::control::{BootId, Cause, Contactor, Moment, Priority, Switch, SwitchLog};
+use domain::control::{BootId, Cause, Contactor, Moment, Pauses, Priority, Switch, SwitchLog};
 use domain::series::Sample;
 use domain::wire::{CarbonForecast, Origin, ZoneSeries};
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,7 @@ const FORECAST: Series = Series::new("forecast", Retention::days(36_500, 1));
 const MARGINAL_FORECAST: Series = Series::new("forecast-marginal", Retention::days(36_500, 1));
 const WHOLESALE: Series = Series::new("wholesale", Retention::days(36_500, 1));
 const PROGRESS: Series = Series::new("charge-progress", Retention::days(36_500, 1));
+const CAR: Series = Series::new("car", Retention::days(36_500, 1));
 const TOLD: Series = Series::new("told-alarms", Retention::days(36_500, 1));
 
 fn readings_of(origin: Origin) -> &'static Series {
@@ -247,6 +248,35 @@ impl Store {
         serde_json::from_slice(&record.value).ok().map(|record: ProgressRecord| record.progress())
     }
 
+    /// Keeps whether the car bears pauses, and for which departure that was seen.
+    ///
+    /// # Errors
+    /// When the history fails.
+    pub fn keep_pauses(
+        &self,
+        pauses: Pauses,
+        depart: Option<Timestamp>,
+    ) -> Result<(), HistoryError> {
+        let record = CarRecord { pauses: pauses_word(pauses).to_owned(), depart };
+        let text = serde_json::to_vec(&record).expect("words and times always serialize");
+        self.0.put(&CAR, DateTime::UNIX_EPOCH, &text)
+    }
+
+    /// The same, read back. What cannot be read is a car like most.
+    pub fn pauses(&self) -> (Pauses, Option<Timestamp>) {
+        let record = self.0.get(&CAR, DateTime::UNIX_EPOCH).ok().flatten();
+        let record: Option<CarRecord> =
+            record.and_then(|value| serde_json::from_slice(&value).ok());
+        let all = [Pauses::Bears, Pauses::Refuses, Pauses::Refusing];
+        record
+            .and_then(|record| {
+                let pauses =
+                    all.into_iter().find(|pauses| pauses_word(*pauses) == record.pauses)?;
+                Some((pauses, record.depart))
+            })
+            .unwrap_or_default()
+    }
+
     /// The history itself, for those who keep series of their own.
     pub(crate) fn history(&self) -> &dyn History {
         self.0.as_ref()
@@ -299,6 +329,21 @@ impl ProgressRecord {
     fn progress(&self) -> Progress {
         let Self { depart, charged_kwh, metered_s, metered_kwh, learned_kw } = *self;
         Progress { depart, charged_kwh, metered_s, metered_kwh, learned_kw }
+    }
+}
+
+/// What was learned of the car, as it is stored.
+#[derive(Debug, Serialize, Deserialize)]
+struct CarRecord {
+    pauses: String,
+    depart: Option<Timestamp>,
+}
+
+fn pauses_word(pauses: Pauses) -> &'static str {
+    match pauses {
+        Pauses::Bears => "bears",
+        Pauses::Refuses => "refuses",
+        Pauses::Refusing => "refusing",
     }
 }
 
@@ -410,6 +455,16 @@ mod tests {
         let log = store.switches().unwrap();
         assert_eq!(log.recent().copied().collect::<Vec<_>>(), expected);
         assert_eq!(log.lifetime(), 47);
+    }
+
+    #[test]
+    fn what_was_learned_of_the_car_comes_back() {
+        let store = store();
+        assert_eq!(store.pauses(), (Pauses::Bears, None));
+        for pauses in [Pauses::Refusing, Pauses::Refuses, Pauses::Bears] {
+            store.keep_pauses(pauses, Some(at(0))).unwrap();
+            assert_eq!(store.pauses(), (pauses, Some(at(0))));
+        }
     }
 
     #[test]

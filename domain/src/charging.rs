@@ -188,12 +188,13 @@ pub struct Charging {
     planned: Option<Planned>,
     stay: Option<Stay>,
     last: Option<(Moment, Contactor)>,
+    unpaused: bool,
 }
 
 impl Charging {
     /// With what was charged before a restart.
     pub fn new(settings: ChargeSettings, progress: Progress) -> Self {
-        Self { settings, progress, planned: None, stay: None, last: None }
+        Self { settings, progress, planned: None, stay: None, last: None, unpaused: false }
     }
 
     /// What the driver said.
@@ -214,6 +215,12 @@ impl Charging {
     /// The plan that is followed.
     pub fn planned(&self) -> Option<&Planned> {
         self.planned.as_ref()
+    }
+
+    /// Whether the car is to be charged in one block whatever the settings: it bears no pause.
+    pub fn without_pauses(&mut self, without: bool) {
+        self.unpaused = without;
+        self.planned = None;
     }
 
     /// What the car still needs, kWh.
@@ -420,7 +427,7 @@ impl Charging {
         let hours = prospects::daily(&settings.hours, from, stay.depart, look.clock);
         let windows: Vec<Window> = intersect(&hours, &knowledge.windows);
         ChargeRequest {
-            continuous: settings.continuous,
+            continuous: settings.continuous || self.unpaused,
             precondition: settings.precondition,
             minimum_first_kwh: (settings.minimum_first_kwh - self.progress.charged_kwh).max(0.0),
             windows,

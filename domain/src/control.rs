@@ -17,40 +17,54 @@
 //!
 //!  claims, highest first       wants                                  stated while
 //!  safety     starting         the position found                     data or clock unknown, grace not over,
-//!                                                                     and no departure that forces a charge
+//!                                                                     and no person or departure that forces it
 //!  manual     by hand          the position of the hand               `manual_hold` since the hand
 //!             mode now, off    closed, open                           that mode
 //!             charge now, skip   closed, open                           until its end
-//!  departure  latest start       closed                                 need not met, and no time left to wait
-//!  plan       planned hours      closed in them, open between           mode clean, and a departure
+//!  departure  car refuses        closed                                 it takes nothing since it was paused
+//!             latest start       closed                                 need not met, and no time left to wait
+//!  plan       no car             the position found                     somebody tells that no car is plugged in;
+//!                                                                     then no departure, threshold or start speaks
+//!             no pause           closed                                 the car charges, and did not go on after
+//!                                                                     a pause before
+//!             planned hours      closed in them, open between           mode clean, and a departure
 //!  threshold  live reading     closed below `close_below`,            live not older than `stale_after`
 //!             else usual hour  open above `open_above`, else stays    history knows the hour
 //!  default    safe position    closed, unless configured otherwise    always
 //! ```
 //!
+//! After power or feed have come back a closing below the departure waits for a time of this device's own
+//! ([`Wait`]), so that a fleet does not close at once.
+//!
 //! Missing data lower the claim from live to usual to default: they never mean "off", and never 0 g.
 //! [`decide`] is pure: each cycle the caller brings the facts anew, so a lost message or a restart heals
 //! by itself.
 
+mod car;
 mod charge;
 mod claim;
 mod guard;
 mod moment;
 mod plausible;
+mod resume;
 mod signal;
 mod switches;
 mod threshold;
+mod wait;
 
 use std::time::Duration;
 
+pub use car::{Car, Pauses};
 pub use charge::{Charge, Wishes};
 pub use claim::{Awaited, Claim, Claims, Priority, Reason};
 pub use guard::{Hold, Limits, Span, Urgency};
 pub use moment::{BootId, Moment};
 pub use plausible::{Implausible, LARGEST_STEP, LONGEST_FLAT, Plausibility};
+pub use resume::{PATIENCE as RESUME_PATIENCE, Resume, Sight, Turn};
 pub use signal::{Basis, Live, NoSignal, Signal};
 pub use switches::{Cause, Contactor, Switch, SwitchLog};
 pub use threshold::{Bounds, BoundsFrom, FEWEST_HOURS, Side, Threshold};
+pub use wait::Wait;
 
 use crate::Timestamp;
 use crate::plan::PlanBasis;
@@ -163,6 +177,10 @@ pub struct Facts<'a> {
     pub charge: Option<Charge<'a>>,
     /// What the user wants for once.
     pub wishes: Wishes,
+    /// What is known of the car.
+    pub car: Car,
+    /// What this device waits for after a return of power or feed.
+    pub wait: Option<Wait>,
 }
 
 /// When the position will change, as far as can be told.
@@ -176,6 +194,8 @@ pub enum NextChange {
     WithTheGrid,
     /// When there are data to decide by.
     WithData,
+    /// When the car comes, goes, or has enough.
+    WithTheCar,
     /// When the user says so.
     ByUser,
 }
@@ -210,6 +230,8 @@ pub fn decide(facts: &Facts<'_>, settings: &Settings) -> Decision {
             charge::wish(facts),
             by_hand(facts, settings),
             mode(settings),
+            car::away(facts, settings),
+            car::unpaused(facts, settings),
             charge::departure(facts, settings),
             charge::plan(facts, settings),
             threshold(facts, settings, grid.ok()),
@@ -224,7 +246,9 @@ pub fn decide(facts: &Facts<'_>, settings: &Settings) -> Decision {
         Some(Hold::Observing)
     } else {
         let urgency = claim.priority.urgency();
-        settings.limits.permit(facts.position, urgency, facts.switches, &facts.at).err()
+        let bears = settings.limits.permit(facts.position, urgency, facts.switches, &facts.at);
+        // The one that ends last is told.
+        bears.err().into_iter().chain(wait::hold(facts, &claim)).max_by_key(Hold::until)
     };
     let position = if hold.is_some() { facts.position } else { claim.wants };
     let next = match hold.and_then(|hold| hold.until()) {
@@ -238,10 +262,11 @@ pub fn decide(facts: &Facts<'_>, settings: &Settings) -> Decision {
 type Grid = Result<(CarbonIntensity, Basis, Bounds), NoSignal>;
 
 /// Until clock and data are there, a start keeps what it found: a service that restarts must not flip the
-/// relay twice. A mode that needs neither does not wait, nor does a departure that forces the charge: what
-/// data would say changes nothing then, and a program that is restarted again and again would wait for ever.
+/// relay twice. A mode that needs neither does not wait, nor does a person's wish, nor a departure that forces
+/// the charge: what data would say changes nothing then, and a program that is restarted again and again would wait for ever.
 fn starting(facts: &Facts<'_>, settings: &Settings, grid: &Grid) -> Option<Claim> {
-    if charge::departure(facts, settings).is_some() {
+    let known = charge::departure(facts, settings).or_else(|| charge::wish(facts));
+    if known.is_some() || facts.car.is_away() {
         return None;
     }
     let awaited = match grid {
@@ -299,6 +324,7 @@ fn threshold(
 ) -> Option<Claim> {
     if !matches!(settings.mode, Mode::Threshold | Mode::Observe)
         || charge::is_planned(settings, facts)
+        || facts.car.is_away()
     {
         return None;
     }
@@ -327,6 +353,9 @@ fn next_change(facts: &Facts<'_>, claim: &Claim) -> NextChange {
         Reason::Waits { start, .. } => NextChange::At(start),
         Reason::Charged { depart } => NextChange::At(depart),
         Reason::Departure { done, .. } => NextChange::At(done),
+        Reason::NoCar => NextChange::WithTheCar,
+        // What it still needs is what the departure would tell; without one only the car knows.
+        Reason::Unpaused { .. } => NextChange::WithTheCar,
         Reason::ModeNow | Reason::ModeOff | Reason::Safe => NextChange::ByUser,
         Reason::NoSignal(_) => NextChange::WithData,
         Reason::Grid { bounds, .. } => {

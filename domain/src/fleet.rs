@@ -8,6 +8,8 @@
 //! The window is the one of the British regulation on smart charge points (SI 2021/1467, reg. 11), the
 //! only one that gives numbers: up to 600 s at every start and change, settable up to 1800 s.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 
 use crate::Timestamp;
@@ -120,6 +122,16 @@ impl Offsets {
     fn pause(self, runs: &[(Timestamp, Timestamp)], i: usize, limits: &Limits) -> TimeDelta {
         limits.min_off.min(runs[i + 1].0 - runs[i].1).max(TimeDelta::zero())
     }
+}
+
+/// How long `device` waits before it closes after `event`, the return of power or of the feed, which all
+/// devices see at once: whole seconds in `[0, window_secs)`; the window is cut to [`LONGEST_WINDOW_SECS`], and
+/// 0 means none.
+///
+/// `event` is another each time, so that no device is always the last.
+pub fn wait(device: &str, event: &str, window_secs: u32) -> Duration {
+    let window = u64::from(window_secs.min(LONGEST_WINDOW_SECS));
+    Duration::from_secs(hash(&[device, event, "wait"]).checked_rem(window).unwrap_or(0))
 }
 
 /// What `device` multiplies its threshold by, 0.97 to 1.03: in threshold mode all devices see the same

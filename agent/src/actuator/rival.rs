@@ -12,7 +12,7 @@ const TWICE_WITHIN: Duration = Duration::from_secs(10 * 60);
 pub(super) const HANDS_OFF: Duration = Duration::from_secs(30 * 60);
 
 /// Whether somebody else holds the contactor, too.
-pub(super) fn is_at_work(switches: &SwitchLog, now: &Moment) -> bool {
+pub(crate) fn is_at_work(switches: &SwitchLog, now: &Moment) -> bool {
     let foreign = switches.recent().rev().filter(|switch| switch.cause == Cause::ByHand);
     let mut ages = foreign.map(|switch| now.about_since(&switch.at));
     let (Some(last), Some(before)) = (ages.next(), ages.next()) else { return false };

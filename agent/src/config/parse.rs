@@ -91,7 +91,8 @@ impl File {
         // Two instances on one machine have two state directories: that, and the machine, make a device.
         let device = state_dir.as_deref().map(device_id).unwrap_or_default();
         let must = matches!(self.control.mode, Some(ModeWord::Clean));
-        let charge = self.charge.parse(&self.schedule, &self.tariff, must, device, &mut check);
+        let charge =
+            self.charge.parse(&self.schedule, &self.tariff, must, device.clone(), &mut check);
         // Whoever says when the car leaves wants it ready then.
         let usual = if charge.is_some() { Mode::Clean } else { Mode::default() };
         let mode = self.control.mode.map_or(usual, ModeWord::mode);
@@ -117,6 +118,8 @@ impl File {
                 tick: Duration::from_secs(tick_secs),
                 on_exit: self.control.on_exit,
                 clock_trust: self.clock.trust,
+                device,
+                offset_secs: self.charge.offset_secs,
             }),
             _ => Err(check.0),
         }

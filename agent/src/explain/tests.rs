@@ -1,5 +1,6 @@
 use domain::control::{
-    BootId, Cause, Charge, Facts, Mode, Moment, Settings, Signal, Switch, SwitchLog, Wishes, decide,
+    BootId, Car, Cause, Charge, Facts, Mode, Moment, Pauses, Settings, Signal, Switch, SwitchLog,
+    Wait, Wishes, decide,
 };
 
 use super::*;
@@ -23,6 +24,8 @@ struct Case {
     moves: Vec<(u64, Contactor, Cause)>,
     charge: Option<Charge<'static>>,
     wishes: Wishes,
+    car: Car,
+    wait: Option<Wait>,
 }
 
 const AUTOMATIC: Cause = Cause::Claim(domain::control::Priority::Threshold);
@@ -39,6 +42,8 @@ fn case(position: Contactor, grams: f64) -> Case {
         moves: Vec::new(),
         charge: None,
         wishes: Wishes::default(),
+        car: Car::default(),
+        wait: None,
     }
 }
 
@@ -72,6 +77,8 @@ fn check(case: &Case, expected: &str) {
         signal: Signal { live, bounds, usual: &case.usual },
         charge: case.charge,
         wishes: case.wishes,
+        car: case.car,
+        wait: case.wait,
     };
     let decision = decide(&facts, &case.settings);
     assert_eq!(sentence(&decision, &case.settings.limits, facts.at.wall), expected);
@@ -264,5 +271,41 @@ fn a_plan_is_told_with_its_times() {
     check(
         &wish(Wishes { charge_until: Some(until), ..Wishes::default() }),
         "Charging is on: you asked it to charge until 10 AM EDT; it decides anew at 10 AM EDT.",
+    );
+}
+
+#[test]
+fn the_car_has_its_say() {
+    let away = Car { plugged: Some(false), ..Car::default() };
+    check(
+        &Case { car: away, ..case(Open, 100.0) },
+        "Charging is off: no car is plugged in, so nothing is switched; it decides anew when a car is plugged in.",
+    );
+    let unpaused = |pauses| Car { plugged: Some(true), charging: Some(true), pauses };
+    check(
+        &Case { car: unpaused(Pauses::Refuses), ..case(Closed, 300.0) },
+        "Charging is on: this car did not go on after a pause before, so it is not paused; it stops once the car \
+         takes no more.",
+    );
+    check(
+        &Case { car: unpaused(Pauses::Refusing), ..case(Closed, 300.0) },
+        "Charging is on: the car takes no current since it was paused, and another pause would not help; it \
+         stops once the car takes no more.",
+    );
+}
+
+#[test]
+fn a_return_of_power_is_waited_for() {
+    let since = Moment {
+        wall: Timestamp::from_timestamp(1_774_353_600, 0).unwrap(),
+        boot: BootId(1),
+        uptime: Duration::from_secs(1_000_000),
+    };
+    let wait = Some(Wait { since, length: Duration::from_secs(7 * MINUTE) });
+    check(
+        &Case { wait, ..case(Open, 150.0) },
+        "Charging is off although the grid is clean (150 g/kWh at 7:50 AM EDT, below 200): power or feed have \
+         come back for everybody at once, and so that not all cars start in the same second this one waits a \
+         little; it starts at 8:07 AM EDT unless that changes before.",
     );
 }

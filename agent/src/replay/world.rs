@@ -7,8 +7,8 @@ use chrono::{DurationRound as _, TimeDelta};
 use domain::Timestamp;
 use domain::charging::{ChargeSettings, Charging};
 use domain::control::{
-    BootId, Cause, ClockTrust, Contactor, Facts, Moment, NextChange, Settings, Switch, SwitchLog,
-    decide,
+    BootId, Car, Cause, ClockTrust, Contactor, Facts, Moment, NextChange, Settings, Switch,
+    SwitchLog, decide,
 };
 use domain::series::Sample;
 use domain::wire::{CarbonNow, GRAMS_PER_KWH, Origin};
@@ -17,7 +17,7 @@ use service::history::MemoryHistory;
 use super::foresight::{AFTER_THE_HOUR, EVERY};
 use super::{Foreseen, Foresight, Record};
 use crate::agent::{CycleFacts, stale_after};
-use crate::charger::{Arrival, Charger, Sight};
+use crate::charger::{Arrival, Charger, Scene};
 use crate::grid::Grid;
 use crate::ledger::{Ledger, Period, SessionEntry, session_page};
 use crate::overrides::Overrides;
@@ -180,7 +180,7 @@ impl<'a> World<'a> {
     /// As `Agent::cycle`; gives when to look again.
     fn cycle(&mut self, period: &Period) -> Timestamp {
         let usual = self.grid.usual();
-        self.charger.look(&Sight {
+        self.charger.look(&Scene {
             now: self.now,
             trusted: true,
             position: self.position,
@@ -202,6 +202,9 @@ impl<'a> World<'a> {
                 signal: self.grid.signal(self.now, &usual),
                 charge: self.charger.charge(),
                 wishes: self.charger.wishes(),
+                // The record knows of no car, and nothing in it comes back.
+                car: Car::default(),
+                wait: None,
             },
             self.settings,
         );

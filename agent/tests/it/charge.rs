@@ -17,19 +17,19 @@ use domain::zone::LoadZone;
 use crate::desk::{Desk, HOUR, MINUTE, Running};
 use Contactor::{Closed, Open};
 
-fn at(text: &str) -> Timestamp {
+pub fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
 /// 14 kWh at 7 kW, so two hours, for every morning at 07:30 Eastern; plugged in from 18:00.
-fn charge() -> ChargeSettings {
+pub fn charge() -> ChargeSettings {
     let time = |hour, minute| NaiveTime::from_hms_opt(hour, minute, 0).unwrap();
     let schedule = Schedule::new([Some(time(7, 30)); 7]);
     ChargeSettings::new(14.0, 7.0, time(18, 0), schedule, "desk".to_owned())
 }
 
 /// Tuesday 2026-03-24, 17:00 EDT: the car comes home in an hour.
-fn desk(position: Contactor) -> Desk {
+pub fn desk(position: Contactor) -> Desk {
     let mut desk = Desk::new(position);
     desk.clock.set(at("2026-03-24T21:00:00Z"));
     desk.settings.mode = Mode::Clean;
@@ -38,7 +38,7 @@ fn desk(position: Contactor) -> Desk {
 }
 
 /// 96 hours from `issued`, 15-minute slots, `value` by their start.
-fn forecast(issued: Timestamp, value: impl Fn(Timestamp) -> f64) -> CarbonForecast {
+pub fn forecast(issued: Timestamp, value: impl Fn(Timestamp) -> f64) -> CarbonForecast {
     let values: Vec<f64> =
         (0..384).map(|slot| value(issued + TimeDelta::minutes(15 * slot))).collect();
     CarbonForecast {
@@ -59,12 +59,12 @@ fn forecast(issued: Timestamp, value: impl Fn(Timestamp) -> f64) -> CarbonForeca
 }
 
 /// Clean from 05:00 to 08:00 UTC (01:00 to 04:00 EDT).
-fn clean_nights(ts: Timestamp) -> f64 {
+pub fn clean_nights(ts: Timestamp) -> f64 {
     if (5..8).contains(&ts.hour()) { 100.0 } else { 300.0 }
 }
 
 impl Running {
-    fn foresee(&mut self, value: impl Fn(Timestamp) -> f64) -> bool {
+    pub fn foresee(&mut self, value: impl Fn(Timestamp) -> f64) -> bool {
         let forecast = forecast(self.now(), value);
         self.hear_event(FeedEvent::Forecast(Box::new(forecast)))
     }

@@ -4,12 +4,13 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use agent::actuator::{Actuator, ActuatorError, Exit, Handle, Ownership, own};
+use agent::actuator::{Actuator, ActuatorError, Exit, Handle, MeterReading, Ownership, own};
 use agent::agent::{Agent, ClockPolicy, stale_after};
 use agent::charger::Charger;
-use agent::config::TrustPolicy;
+use agent::config::{NotifyConfig, TrustPolicy};
 use agent::grid::Grid;
 use agent::moments::Moments;
+use agent::notify::{Alarm, Notifier, notifier};
 use agent::overrides::Overrides;
 use agent::status::Status;
 use agent::store::Store;
@@ -90,8 +91,28 @@ pub struct Desk {
     pub record_is_doubtful: bool,
     pub charge: Option<ChargeSettings>,
     pub overrides: watch::Sender<Overrides>,
+    /// Over how many seconds it spreads what a fleet would do at once.
+    pub offset_secs: u32,
+    /// The car at the cable, where a meter tells; `None`: no meter.
+    pub car: Option<CarOnTheDesk>,
+    meter: watch::Sender<Option<MeterReading>>,
+    plugged: watch::Sender<Option<bool>>,
     relay: Relay,
     history: Arc<dyn History>,
+}
+
+/// A car that takes 7 kW while the contactor is closed, or does not.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CarOnTheDesk {
+    /// What the presence sensor says.
+    pub plugged: Option<bool>,
+    /// Falls asleep at its first pause.
+    pub sleeps: bool,
+    /// It is asleep.
+    pub is_asleep: bool,
+    /// How long it took current.
+    pub charged_secs: u64,
+    pub was_drawing: bool,
 }
 
 /// An agent at work.
@@ -100,6 +121,9 @@ pub struct Running {
     owner: JoinHandle<()>,
     clock: Arc<ManualClock>,
     relay: Relay,
+    moments: Moments,
+    notifier: Notifier,
+    _delivery: agent::notify::Delivery,
 }
 
 pub fn grams(value: f64) -> CarbonIntensity {
@@ -132,6 +156,10 @@ impl Desk {
             record_is_doubtful: false,
             charge: None,
             overrides: watch::Sender::default(),
+            offset_secs: 0,
+            car: None,
+            meter: watch::Sender::default(),
+            plugged: watch::Sender::default(),
             relay: Relay(Arc::new(Mutex::new(bench))),
             history,
         }
@@ -165,9 +193,14 @@ impl Desk {
                 record_is_doubtful: self.record_is_doubtful || !readable,
             },
         );
-        let agent = self.agent(moments, handle);
+        let (notifier, delivery) =
+            notifier(&NotifyConfig::default(), self.store(), moments.clone());
+        let agent = self.agent(moments.clone(), handle).telling(notifier.clone());
         Running {
             agent,
+            moments,
+            notifier,
+            _delivery: delivery,
             owner: tokio::spawn(owner),
             clock: self.clock.clone(),
             relay: self.relay.clone(),
@@ -191,7 +224,44 @@ impl Desk {
         let (name, url) = ("relay on the desk".to_owned(), "mqtt://feed".to_owned());
         let charger = Charger::new(self.charge.clone(), self.store());
         let overrides = self.overrides.subscribe();
-        Agent::new(self.settings, moments, clock, (grid, charger), overrides, (handle, name), url)
+        let agent = Agent::new(
+            self.settings,
+            moments,
+            clock,
+            (grid, charger),
+            overrides,
+            (handle, name),
+            url,
+        )
+        .of_a_fleet("desk", self.offset_secs)
+        .remembering(self.store());
+        match self.car {
+            Some(_) => agent.with_meter(self.meter.subscribe(), self.plugged.subscribe(), 0.3),
+            None => agent,
+        }
+    }
+
+    /// Time passes at the car: it draws or not, and the meter says so.
+    pub fn live(&mut self, agent: &Running, secs: u64) {
+        let position = self.bench().position;
+        agent.wait(secs);
+        let Some(car) = &mut self.car else { return };
+        let is_there = car.plugged != Some(false);
+        if !is_there {
+            car.is_asleep = false;
+        }
+        let draws = is_there && position == Contactor::Closed && !car.is_asleep;
+        // One that is cut off while it charges may fall asleep over it.
+        car.is_asleep |= car.sleeps && is_there && car.was_drawing && position == Contactor::Open;
+        car.was_drawing = draws;
+        car.charged_secs += if draws { secs } else { 0 };
+        self.plugged.send_replace(car.plugged);
+        self.meter.send_replace(Some(MeterReading {
+            at: agent.moments.now(),
+            power_kw: if draws { 7.0 } else { 0.0 },
+            energy_kwh: None,
+            typical_kw: None,
+        }));
     }
 }
 
@@ -202,6 +272,11 @@ impl Running {
 
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Whether the person is told so.
+    pub fn is_told(&self, alarm: Alarm) -> bool {
+        self.notifier.stands(alarm)
     }
 
     /// A reading of this very moment, as news.

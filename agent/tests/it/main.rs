@@ -23,4 +23,5 @@ mod program;
 mod relay;
 mod replay;
 mod rival;
+mod safety;
 mod setup;

@@ -50,6 +50,10 @@ pub(super) fn is_planned(settings: &Settings, facts: &Facts<'_>) -> bool {
 /// The departure's claim: the car comes first, whatever the grid and the plan.
 pub(super) fn departure(facts: &Facts<'_>, settings: &Settings) -> Option<Claim> {
     let charge = charge(facts, settings).filter(|charge| TimeDelta::zero() < charge.left)?;
+    if facts.car.is_away() {
+        // Nothing to guarantee; when the car comes, there is.
+        return None;
+    }
     if facts.at.wall < charge.latest_start(settings.slack) {
         return None;
     }
@@ -63,7 +67,7 @@ pub(super) fn departure(facts: &Facts<'_>, settings: &Settings) -> Option<Claim>
 
 /// The plan's claim.
 pub(super) fn plan(facts: &Facts<'_>, settings: &Settings) -> Option<Claim> {
-    let charge = charge(facts, settings)?;
+    let charge = charge(facts, settings).filter(|_| !facts.car.is_away())?;
     let Charge { depart, basis, aim, .. } = charge;
     let claim = |wants, reason| Some(Claim { priority: Priority::Plan, wants, reason });
     if charge.left <= TimeDelta::zero() {
@@ -80,7 +84,7 @@ pub(super) fn plan(facts: &Facts<'_>, settings: &Settings) -> Option<Claim> {
 }
 
 /// The charge, where it counts. By a clock that is wrong nobody can tell when the car leaves.
-fn charge<'a>(facts: &Facts<'a>, settings: &Settings) -> Option<Charge<'a>> {
+pub(super) fn charge<'a>(facts: &Facts<'a>, settings: &Settings) -> Option<Charge<'a>> {
     facts.charge.filter(|_| is_planned(settings, facts) && facts.clock == ClockTrust::Trusted)
 }
 

@@ -124,6 +124,15 @@ pub enum Reason {
         /// When it leaves.
         depart: Timestamp,
     },
+    /// No car is plugged in.
+    NoCar,
+    /// The car charges, and did not go on after a pause before.
+    Unpaused {
+        /// It does not take current right now, since it was paused.
+        refusing: bool,
+        /// When it leaves, where that is known.
+        depart: Option<Timestamp>,
+    },
     /// Mode `now`: charge.
     ModeNow,
     /// Mode `off`: do not charge.

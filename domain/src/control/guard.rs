@@ -91,6 +91,11 @@ pub enum Hold {
         /// When enough of them are old.
         until: Timestamp,
     },
+    /// Power or feed have come back for everybody at once, and this device's turn is later.
+    Returning {
+        /// When it is.
+        until: Timestamp,
+    },
     /// Mode `observe`: decide, say so, move nothing.
     Observing,
 }
@@ -99,9 +104,10 @@ impl Hold {
     /// When it ends by itself, if it does.
     pub fn until(&self) -> Option<Timestamp> {
         match self {
-            Self::MinimumOn { until } | Self::MinimumOff { until } | Self::Budget { until, .. } => {
-                Some(*until)
-            }
+            Self::MinimumOn { until }
+            | Self::MinimumOff { until }
+            | Self::Budget { until, .. }
+            | Self::Returning { until } => Some(*until),
             Self::Observing => None,
         }
     }

@@ -137,6 +137,8 @@ impl World {
             signal: Signal { live, bounds, usual: &usual },
             charge: None,
             wishes: Wishes::default(),
+            car: Car::default(),
+            wait: None,
         };
         let decision = decide(&facts, &self.settings);
         if decision.position != self.position {

@@ -28,6 +28,8 @@ struct Desk {
     charge: Option<Asked>,
     basis: PlanBasis,
     wishes: Wishes,
+    car: Car,
+    wait: Option<Wait>,
 }
 
 /// Tuesday 2026-03-10, 08:00 EDT.
@@ -64,6 +66,8 @@ impl Desk {
             charge: None,
             basis: PlanBasis::Forecast,
             wishes: Wishes::default(),
+            car: Car::default(),
+            wait: None,
         }
     }
 
@@ -117,6 +121,8 @@ impl Desk {
                 aim: crate::plan::Aim::Clean,
             }),
             wishes: self.wishes,
+            car: self.car,
+            wait: self.wait,
         };
         decide(&facts, &self.settings)
     }
@@ -495,6 +501,15 @@ fn a_plan_without_any_forecast_is_waited_for_as_long_as_a_start_may_wait() {
 }
 
 #[test]
+fn a_wish_does_not_wait_for_a_start() {
+    let mut desk = Desk::planned(Open, 2);
+    desk.basis = PlanBasis::Deadline;
+    desk.check(Open, Priority::Safety);
+    desk.wishes.charge_until = Some(desk.at.wall + TimeDelta::hours(1));
+    desk.check(Closed, Priority::Manual);
+}
+
+#[test]
 fn a_departure_at_risk_does_not_wait_for_a_start() {
     let mut desk = Desk::planned(Open, 2);
     desk.settings.start_grace = Duration::from_secs(3600);
@@ -506,4 +521,144 @@ fn a_departure_at_risk_does_not_wait_for_a_start() {
     // By a clock that is wrong there is no departure, and the start waits as it did.
     desk.clock = ClockTrust::NotSet;
     desk.check(Open, Priority::Safety);
+}
+
+// The car.
+
+#[test]
+fn no_car_connected_moves_nothing_not_even_for_a_departure() {
+    for position in [Open, Closed] {
+        let mut desk = Desk::planned(position, 2);
+        desk.car.plugged = Some(false);
+        for hours in [0, 4, 11] {
+            desk.at.wall += TimeDelta::hours(hours);
+            let decision = desk.check(position, Priority::Plan);
+            assert_eq!(decision.claim().reason, Reason::NoCar);
+            assert_eq!(decision.next, NextChange::WithTheCar);
+        }
+        let mut desk = Desk::new(position);
+        desk.car.plugged = Some(false);
+        for grams in [100.0, 400.0] {
+            desk.read(grams).check(position, Priority::Plan);
+        }
+        // Nor where nothing is known.
+        desk.wait(24 * 3600).check(position, Priority::Plan);
+    }
+}
+
+#[test]
+fn no_car_connected_leaves_a_person_to_say_what_they_want() {
+    let mut desk = Desk::planned(Open, 2);
+    desk.car.plugged = Some(false);
+    desk.wishes.charge_until = Some(desk.at.wall + TimeDelta::hours(1));
+    desk.check(Closed, Priority::Manual);
+    desk.wishes = Wishes::default();
+    desk.settings.mode = Mode::Now;
+    desk.check(Closed, Priority::Manual);
+    desk.settings.mode = Mode::Off;
+    desk.position = Closed;
+    desk.check(Open, Priority::Manual);
+}
+
+#[test]
+fn a_car_that_comes_home_late_is_charged_at_once_when_there_is_no_time_left() {
+    let mut desk = Desk::planned(Open, 2);
+    desk.car.plugged = Some(false);
+    desk.wait(10 * 3600).check(Open, Priority::Plan);
+    desk.car.plugged = Some(true);
+    desk.check(Closed, Priority::Departure);
+    // Where nobody tells, the car is taken to be there.
+    desk.car.plugged = None;
+    desk.check(Closed, Priority::Departure);
+}
+
+#[test]
+fn a_car_that_refuses_to_resume_is_not_paused_until_it_has_enough() {
+    for (pauses, charging, expected) in [
+        (Pauses::Bears, Some(true), Open),
+        (Pauses::Refuses, Some(true), Closed),
+        (Pauses::Refuses, None, Closed),
+        (Pauses::Refuses, Some(false), Open),
+        (Pauses::Refusing, Some(false), Closed),
+    ] {
+        let mut desk = Desk::planned(Closed, 2);
+        desk.car = Car { plugged: None, charging, pauses };
+        let priority =
+            if pauses == Pauses::Refusing { Priority::Departure } else { Priority::Plan };
+        let decision = desk.check(expected, priority);
+        if expected == Closed {
+            assert!(matches!(decision.claim().reason, Reason::Unpaused { .. }), "{decision:?}");
+        }
+        // What it needs it has: it may be switched off.
+        if let Some((left, ..)) = &mut desk.charge {
+            *left = TimeDelta::zero();
+        }
+        desk.check(Open, Priority::Plan);
+        // A person may pause it all the same, and an open contactor waits for its hour.
+        let mut desk = Desk::planned(Closed, 2);
+        desk.car = Car { plugged: None, charging, pauses };
+        desk.wishes.skip_until = Some(desk.at.wall + TimeDelta::hours(1));
+        desk.check(Open, Priority::Manual);
+        desk.wishes = Wishes::default();
+        desk.position = Open;
+        desk.check(Open, Priority::Plan);
+    }
+}
+
+#[test]
+fn a_car_that_refuses_to_resume_is_not_paused_by_a_dirty_grid_either() {
+    let mut desk = Desk::new(Closed);
+    desk.read(400.0);
+    desk.car = Car { plugged: None, charging: Some(true), pauses: Pauses::Refuses };
+    let decision = desk.check(Closed, Priority::Plan);
+    assert_eq!(decision.claim().reason, Reason::Unpaused { refusing: false, depart: None });
+    desk.car.charging = Some(false);
+    desk.check(Open, Priority::Threshold);
+}
+
+// The return of power, or of the feed.
+
+#[test]
+fn boot_state_waits_for_a_time_of_its_own_before_the_first_closing() {
+    let mut desk = Desk::new(Open);
+    let length = Duration::from_secs(400);
+    desk.wait = Some(Wait { since: desk.at, length });
+    let until = desk.at.wall_in(length);
+    let decision = desk.read(100.0).check(Open, Priority::Threshold);
+    assert_eq!(decision.hold, Some(Hold::Returning { until }));
+    assert_eq!(decision.next, NextChange::At(until));
+    desk.wait(399).read(100.0).check(Open, Priority::Threshold);
+    desk.wait(1).read(100.0).check(Closed, Priority::Threshold);
+}
+
+#[test]
+fn the_wait_of_a_return_holds_no_opening_no_person_and_no_departure() {
+    let wait = |desk: &Desk| Some(Wait { since: desk.at, length: Duration::from_secs(1800) });
+    let mut desk = Desk::new(Closed);
+    desk.wait = wait(&desk);
+    desk.read(400.0).check(Open, Priority::Threshold);
+    let mut desk = Desk::new(Open);
+    desk.wait = wait(&desk);
+    desk.settings.mode = Mode::Now;
+    desk.check(Closed, Priority::Manual);
+    let mut desk = Desk::planned(Open, 2);
+    desk.wait(9 * 3600 + 45 * 60);
+    desk.wait = wait(&desk);
+    desk.check(Closed, Priority::Departure);
+    // Nothing known at all: free running, but not all in one second.
+    let mut desk = Desk::new(Open);
+    desk.wait = wait(&desk);
+    desk.wait(200).check(Open, Priority::Default);
+    desk.wait(1600).check(Closed, Priority::Default);
+}
+
+#[test]
+fn of_two_holds_the_one_that_ends_last_is_told() {
+    for (length, is_wait) in [(200, false), (400, true)] {
+        let mut desk = Desk::new(Closed);
+        desk.moved(Open, Cause::Found).read(100.0);
+        desk.wait = Some(Wait { since: desk.at, length: Duration::from_secs(length) });
+        let hold = desk.decide().hold.unwrap();
+        assert_eq!(matches!(hold, Hold::Returning { .. }), is_wait, "{hold:?}");
+    }
 }

@@ -121,6 +121,16 @@ fn quantile(sorted: &[(f64, f64)], mut weight: f64) -> Option<f64> {
 }
 
 impl Bounds {
+    /// The same, `factor` times as high: a device's own share of what a whole fleet is told.
+    #[must_use]
+    pub fn scaled(self, factor: f64) -> Self {
+        let scale = |bound: CarbonIntensity| {
+            CarbonIntensity::from_grams_per_kwh(bound.grams_per_kwh() * factor).unwrap_or(bound)
+        };
+        let (close_below, open_above) = (scale(self.close_below), scale(self.open_above));
+        Self { close_below, open_above, ..self }
+    }
+
     /// On which side `intensity` lies; on a bound is between.
     pub fn side(&self, intensity: CarbonIntensity) -> Side {
         if intensity < self.close_below {
@@ -193,6 +203,16 @@ mod tests {
             bounds.from,
             BoundsFrom::Week { close_below: 40.0, open_above: 60.0, hours: 48.0 }
         );
+    }
+
+    #[test]
+    fn a_share_of_the_fleet_keeps_the_gap_and_never_becomes_nonsense() {
+        let (close_below, open_above) = (grams(200.0), grams(250.0));
+        let bounds = Bounds { close_below, open_above, from: BoundsFrom::Settings };
+        let scaled = bounds.scaled(0.97);
+        assert_eq!((scaled.close_below, scaled.open_above), (grams(194.0), grams(242.5)));
+        assert_eq!(bounds.scaled(1.0), bounds);
+        assert_eq!(bounds.scaled(f64::NAN), bounds);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta};
 use domain::Timestamp;
-use domain::fleet::{LONGEST_WINDOW_SECS, Offsets, WINDOW_SECS, threshold_factor};
+use domain::fleet::{LONGEST_WINDOW_SECS, Offsets, WINDOW_SECS, threshold_factor, wait};
 use domain::plan::Limits;
 use proptest::prelude::*;
 
@@ -42,6 +42,8 @@ fn a_hash_is_for_ever() {
     assert_eq!(seconds("garage", "2026-03-10T11:00:00Z"), (32, 535));
     assert_eq!(seconds("garage", "2026-03-11T11:00:00Z"), (37, 19));
     assert_eq!(seconds("carport", "2026-03-10T11:00:00Z"), (311, 243));
+    assert_eq!(wait("garage", "power-1", WINDOW_SECS).as_secs(), 192);
+    assert_eq!(wait("garage", "power-2", WINDOW_SECS).as_secs(), 111);
 }
 
 #[test]
@@ -185,4 +187,18 @@ fn ten_thousand_agents_on_one_plan_do_not_step_together() {
     // A tenth and a thirtieth are the ideal.
     assert!(most_within_a_minute(&starts(WINDOW_SECS)) < 1_150);
     assert!(most_within_a_minute(&starts(LONGEST_WINDOW_SECS)) < 430);
+}
+
+#[test]
+fn ten_thousand_agents_do_not_close_in_the_same_minute_when_power_returns() {
+    let mut minutes = [0; 10];
+    for car in 0..10_000 {
+        let wait = wait(&format!("car-{car}"), &format!("power-{car:032x}"), WINDOW_SECS);
+        minutes[usize::try_from(wait.as_secs() / 60).unwrap()] += 1;
+    }
+    // 1000 expected; five standard deviations are 150.
+    assert!(minutes.iter().all(|count| (850..1150).contains(count)), "{minutes:?}");
+    assert_eq!(wait("garage", "power-1", 0).as_secs(), 0);
+    let longest = wait("garage", "power-1", LONGEST_WINDOW_SECS);
+    assert_eq!(wait("garage", "power-1", u32::MAX), longest);
 }

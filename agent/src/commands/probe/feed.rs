@@ -103,7 +103,7 @@ pub async fn ask_feed(feed: &FeedConfig) -> FeedAnswer {
                     trouble = Some(format!("{topic}: {why}"));
                 }
                 FeedEvent::Lost { reason } => return FeedAnswer::Away { reason },
-                FeedEvent::Connected | FeedEvent::Series(_) => {}
+                FeedEvent::Connected | FeedEvent::Series(_) | FeedEvent::Prices(_) => {}
             }
             if reading.is_some() && issued.is_some() {
                 break;
