@@ -50,6 +50,15 @@ pub enum Alarm {
 }
 
 impl Alarm {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::NotReady,
+        Self::RelayDisobeys,
+        Self::NoData,
+        Self::SecondController,
+        Self::CarRefuses,
+    ];
+
     /// Its word, as programs and webhooks get it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -146,8 +146,11 @@ impl Desk {
             is_silent: false,
             panics: false,
         };
+        let clock = Arc::new(ManualClock::new("2026-03-23T12:00:00Z".parse().expect("a time")));
+        // The machine has been up for a day.
+        clock.advance(Duration::from_secs(24 * HOUR));
         Self {
-            clock: Arc::new(ManualClock::new("2026-03-24T12:00:00Z".parse().expect("a time"))),
+            clock,
             settings: Settings { threshold, ..Settings::default() },
             exit: Exit::To(Contactor::Closed),
             accept_demo: true,
@@ -167,6 +170,17 @@ impl Desk {
 
     pub fn bench(&self) -> MutexGuard<'_, Bench> {
         self.relay.bench()
+    }
+
+    /// Power has come back: another boot, and another stopwatch.
+    pub fn boot_again(&mut self) {
+        self.boot = BootId(self.boot.0 + 1);
+        self.clock = Arc::new(ManualClock::new(self.clock.now()));
+    }
+
+    /// Another store from the next start on.
+    pub fn replace_history(&mut self, history: Arc<dyn History>) {
+        self.history = history;
     }
 
     pub fn store(&self) -> Store {

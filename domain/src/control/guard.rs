@@ -125,10 +125,10 @@ impl Limits {
         switches: &SwitchLog,
         now: &Moment,
     ) -> Result<(), Hold> {
-        let held = switches.last().map(|last| now.at_least_since(&last.at));
-        let rest = |minimum: Duration| {
-            held.map(|held| minimum.saturating_sub(held)).filter(|rest| !rest.is_zero())
-        };
+        // Never seen to move: power may have come back to it when it came back to this machine.
+        let held = switches.last().map_or(now.uptime, |last| now.at_least_since(&last.at));
+        let rest =
+            |minimum: Duration| Some(minimum.saturating_sub(held)).filter(|rest| !rest.is_zero());
         match (position, urgency) {
             (Contactor::Open, _) => match rest(self.min_off) {
                 Some(rest) => Err(Hold::MinimumOff { until: now.wall_in(rest) }),
@@ -218,9 +218,11 @@ mod tests {
     }
 
     #[test]
-    fn a_contactor_never_seen_to_move_is_free() {
-        check(&[], Closed, Urgency::Automatic, 0, 0);
-        check(&[], Open, Urgency::Automatic, 0, 0);
+    fn a_contactor_never_seen_to_move_may_have_been_at_the_return_of_power() {
+        check(&[], Closed, Urgency::Automatic, 599, 1);
+        check(&[], Closed, Urgency::Automatic, 600, 0);
+        check(&[], Open, Urgency::Automatic, 299, 1);
+        check(&[], Open, Urgency::Automatic, 300, 0);
     }
 
     #[test]
