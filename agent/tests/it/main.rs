@@ -14,6 +14,7 @@ mod gpio;
 mod household;
 mod http_switch;
 mod instances;
+mod killed;
 mod ledger;
 mod meter;
 mod mqtt_switch;
