@@ -1,5 +1,6 @@
 //! One cycle of the agent: look at what is, decide, move, and say why.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{SubsecRound as _, TimeDelta};
@@ -9,8 +10,9 @@ use domain::control::{
     Basis, Car, ClockTrust, Contactor, Decision, Facts, Hold, Moment, NextChange, Pauses, Priority,
     Reason, Resume, Settings, Side, Sight, Signal, SwitchLog, Turn, decide,
 };
+use domain::plan::Aim;
 use domain::units::CarbonIntensity;
-use domain::wire::Origin;
+use domain::wire::{GRAMS_PER_KWH, Origin};
 use tokio::sync::watch;
 use tracing::{debug, error, info, warn};
 
@@ -19,14 +21,15 @@ use crate::charger::{Arrival, Charger, ForecastRefused, Scene};
 use crate::clock_trust::{Witnesses, trust};
 use crate::config::TrustPolicy;
 use crate::explain;
+use crate::foresight::{DOLLARS_PER_KWH, Foresight};
 use crate::grid::{Grid, Refused, Taken};
 use crate::manners::Manners;
 use crate::moments::Moments;
 use crate::notify::{Alarm, Notifier, standing};
 use crate::overrides::Overrides;
 use crate::status::{
-    ActuatorStatus, ChargeStatus, ClaimStatus, FeedStatus, HoldStatus, SignalStatus, Status,
-    SwitchStatus, to_the_second, week_hours,
+    ActuatorStatus, ChargeStatus, ClaimStatus, DayStatus, FeedStatus, HoldStatus, MeterStatus,
+    SignalStatus, Status, SwitchStatus, to_the_second, week_hours,
 };
 use crate::store::Store;
 use crate::subscriber::FeedEvent;
@@ -67,6 +70,9 @@ pub struct Agent {
     manners: Manners,
     resume: Resume,
     store: Option<Store>,
+    foresight: watch::Sender<Option<Arc<Foresight>>>,
+    /// Of the week as it was with that newest reading and so many in all.
+    last_day: (Option<Timestamp>, usize, DayStatus),
 }
 
 /// What a meter tells.
@@ -75,6 +81,18 @@ struct Senses {
     plugged: watch::Receiver<Option<bool>>,
     /// A car charges above this.
     charging_above_kw: f64,
+}
+
+impl Senses {
+    fn status(&self, now: &Moment) -> MeterStatus {
+        let reading = *self.readings.borrow();
+        let fresh = reading.filter(|reading| now.at_least_since(&reading.at) <= POWER_HOLDS);
+        MeterStatus {
+            power_kw: fresh.map(|reading| reading.power_kw),
+            energy_kwh: reading.and_then(|reading| reading.energy_kwh),
+            plugged: *self.plugged.borrow(),
+        }
+    }
 }
 
 /// A power that is older than this is no power of now; what the meter has counted stays true.
@@ -209,6 +227,8 @@ impl Agent {
             manners: Manners::none(),
             resume: Resume::new(Pauses::Bears, None),
             store: None,
+            foresight: watch::Sender::new(None),
+            last_day: Default::default(),
         }
     }
 
@@ -245,6 +265,11 @@ impl Agent {
     /// Tells of changes of what the user wants for once.
     pub fn overrides(&self) -> watch::Receiver<Overrides> {
         self.overrides.clone()
+    }
+
+    /// What it plans with; `None` until a clock can be trusted.
+    pub fn foresight(&self) -> watch::Receiver<Option<Arc<Foresight>>> {
+        self.foresight.subscribe()
     }
 
     /// The same, with somebody to tell what needs a person.
@@ -373,6 +398,7 @@ impl Agent {
         };
         let mut seen = seen;
         self.mend(seen.position, &seen, &now);
+        self.look_at_the_day();
         self.look_at_the_charge(now, clock, &seen);
         self.look_at_the_car(now, &seen);
         let mut decision = self.decide(now, clock, &seen);
@@ -402,7 +428,7 @@ impl Agent {
     fn look_at_the_charge(&mut self, now: Moment, clock: ClockTrust, seen: &Seen) {
         let usual = self.grid.usual();
         let overrides = *self.overrides.borrow();
-        self.charger.look(&Scene {
+        let scene = Scene {
             now,
             trusted: clock == ClockTrust::Trusted,
             position: seen.position,
@@ -417,7 +443,27 @@ impl Agent {
             },
             usual: &usual,
             overrides: &overrides,
-        });
+        };
+        self.charger.look(&scene);
+        let issued = self.charger.issued(scene.origin);
+        let holds = |known: &Arc<Foresight>| known.holds(now.wall, issued);
+        if scene.trusted && !self.foresight.borrow().as_ref().is_some_and(holds) {
+            let knowledge = self.charger.knowledge(&scene);
+            let units = match knowledge.objective.aim() {
+                Aim::Clean => GRAMS_PER_KWH,
+                Aim::Cheap => DOLLARS_PER_KWH,
+            };
+            let foresight = Foresight::of(now.wall, &knowledge.outlook, issued, units);
+            self.foresight.send_replace(Some(Arc::new(foresight)));
+        }
+    }
+
+    fn look_at_the_day(&mut self) {
+        let week = self.grid.week();
+        let (newest, count) = (week.newest().map(|sample| sample.ts), week.samples().len());
+        if (self.last_day.0, self.last_day.1) != (newest, count) {
+            self.last_day = (newest, count, DayStatus::of(week));
+        }
     }
 
     /// Whether the car is plugged in, where somebody tells.
@@ -614,6 +660,7 @@ impl Agent {
         let live = self.grid.newest().filter(|newest| {
             (now.wall - newest.ts).abs() <= stale_after(&self.settings) && newest.believed.is_some()
         });
+        let meter = self.meter.as_ref().map(|meter| meter.status(&now)).unwrap_or_default();
         CycleFacts {
             at: now,
             clock_trusted: clock == ClockTrust::Trusted,
@@ -629,9 +676,9 @@ impl Agent {
             home_since: self.charger.departure().map(|(_, home_since)| home_since),
             need_kwh: charging.map(|charging| charging.settings().need_kwh),
             power_kw: charging.map_or(0.0, Charging::power_kw),
-            charging_kw: self.fresh_reading(&now).map(|reading| reading.power_kw),
-            meter_kwh: self.reading().and_then(|reading| reading.energy_kwh),
-            plugged: self.plugged(),
+            charging_kw: meter.power_kw,
+            meter_kwh: meter.energy_kwh,
+            plugged: meter.plugged,
         }
     }
 
@@ -673,6 +720,9 @@ impl Agent {
                 ClockTrust::Behind { .. } => "behind",
             }
             .to_owned(),
+            overrides: self.overrides.borrow().at(now.wall),
+            alarms: self.notifier.as_ref().map(Notifier::raised).unwrap_or_default(),
+            meter: self.meter.as_ref().map(|meter| meter.status(&now)),
         }
     }
 
@@ -696,6 +746,7 @@ impl Agent {
             open_above: bounds.map(|bounds| bounds.open_above.grams_per_kwh()),
             week_hours: bounds.and_then(|bounds| week_hours(bounds.from)),
             history_hours: self.grid.hours_learned(),
+            last_day: self.last_day.2.clone(),
         }
     }
 }

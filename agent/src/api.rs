@@ -1,9 +1,10 @@
 //! The agent's ear: a Unix socket in the state directory, for the command line on the same machine. Nothing
 //! listens on the network.
 //!
-//! One line in, one line of JSON out: `status` gives a [`Status`], `overrides` and a [`Request`] as JSON an
-//! [`Answer`], a [`Question`] a [`HistoryPage`]; anything else, and whatever fails, `{"error": ..., "refused": ...}`, where `refused` tells a
-//! request that makes no sense from trouble of the agent.
+//! One line in, one line of JSON out: `status` gives a [`Status`], `plan` a [`Prospect`], `overrides` and a
+//! [`Request`] as JSON an [`Answer`], a [`Question`] a [`HistoryPage`]; anything else, and whatever fails,
+//! `{"error": ..., "refused": ...}`, where `refused` tells a request that makes no sense from trouble of the
+//! agent.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream as BlockingStream;
@@ -12,12 +13,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::foresight::Foresight;
 use crate::ledger::{HistoryPage, Question};
 use crate::overrides::{Answer, Desk, DeskError, Request};
 use crate::status::Status;
@@ -28,6 +31,17 @@ const SOCKET: &str = "agent.sock";
 
 /// A question is a word, or a request with a time or two.
 const LONGEST_QUESTION: u64 = 256;
+
+const JUST_STARTED: &str = "the agent has just started and not decided anything yet";
+
+/// What an agent has before it: its status, and what it plans with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Prospect {
+    /// How things are, with the charge that is asked for and its plan.
+    pub status: Status,
+    /// What is expected of the grid; `None` while the clock cannot be trusted.
+    pub foresight: Option<Foresight>,
+}
 
 /// The longest that a caller may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -68,7 +82,7 @@ impl Ear {
     /// Never by itself: a caller that fails is that caller's trouble.
     pub async fn listen(
         self,
-        status: watch::Receiver<Option<Status>>,
+        known: (watch::Receiver<Option<Status>>, watch::Receiver<Option<Arc<Foresight>>>),
         desk: Arc<Desk>,
         store: Store,
         shutdown: CancellationToken,
@@ -82,7 +96,7 @@ impl Ear {
             match accepted {
                 Ok((stream, _)) => {
                     let answered = tokio::select! {
-                        answered = timeout(PATIENCE, answer(stream, &status, &desk, &store)) => answered,
+                        answered = timeout(PATIENCE, answer(stream, &known, &desk, &store)) => answered,
                         () = shutdown.cancelled() => return Ok(()),
                     };
                     if !matches!(answered, Ok(Ok(()))) {
@@ -108,7 +122,10 @@ impl Drop for Ear {
 
 async fn answer(
     mut stream: UnixStream,
-    status: &watch::Receiver<Option<Status>>,
+    (status, foresight): &(
+        watch::Receiver<Option<Status>>,
+        watch::Receiver<Option<Arc<Foresight>>>,
+    ),
     desk: &Arc<Desk>,
     store: &Store,
 ) -> io::Result<()> {
@@ -118,7 +135,14 @@ async fn answer(
     let mut line = match question.trim() {
         "status" => match status.borrow().as_ref() {
             Some(status) => serde_json::to_string(status)?,
-            None => error("the agent has just started and not decided anything yet", false),
+            None => error(JUST_STARTED, false),
+        },
+        "plan" => match status.borrow().as_ref() {
+            Some(status) => {
+                let foresight = foresight.borrow().as_deref().cloned();
+                serde_json::to_string(&Prospect { status: status.clone(), foresight })?
+            }
+            None => error(JUST_STARTED, false),
         },
         "overrides" => serde_json::to_string(&desk.show())?,
         request if request.starts_with('{') => match serde_json::from_str::<Request>(request) {
@@ -171,6 +195,18 @@ pub enum Outcome {
 /// When no agent runs there, or it does not answer; the text says what to do.
 pub fn ask(state_dir: &Path) -> anyhow::Result<Status> {
     let answer = exchange(state_dir, "status")?;
+    if let Some(error) = answer.get("error").and_then(|error| error.as_str()) {
+        anyhow::bail!("{error}");
+    }
+    serde_json::from_value(answer).context("the agent's answer is of another version")
+}
+
+/// Asks the running agent for its plan and what it plans with.
+///
+/// # Errors
+/// When no agent runs there, or it does not answer; the text says what to do.
+pub fn ask_plan(state_dir: &Path) -> anyhow::Result<Prospect> {
+    let answer = exchange(state_dir, "plan")?;
     if let Some(error) = answer.get("error").and_then(|error| error.as_str()) {
         anyhow::bail!("{error}");
     }

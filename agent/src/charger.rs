@@ -5,7 +5,9 @@
 
 use chrono::TimeDelta;
 use domain::Timestamp;
-use domain::charging::{ChargeSettings, Charging, Look, News, Planned, Prospects};
+use domain::charging::{
+    ChargeSettings, Charging, Knowledge, Look, News, Planned, Prices, Prospects, Question,
+};
 use domain::control::{Charge, Contactor, Limits, Moment, SwitchLog, Wishes};
 use domain::units::CarbonIntensity;
 use domain::wire::{CarbonForecast, Origin, ZoneSeries};
@@ -208,6 +210,29 @@ impl Charger {
     /// The newest forecast of average intensity.
     pub fn forecast(&self) -> Option<&CarbonForecast> {
         self.prospects.average.as_ref()
+    }
+
+    /// When the forecast was made that is planned with, where there is one.
+    pub fn issued(&self, origin: Origin) -> Option<Timestamp> {
+        match self.planned() {
+            Some(planned) => planned.issued,
+            None => self.prospects.average_of(origin).map(|forecast| forecast.issued),
+        }
+    }
+
+    /// What there is to plan with from now on.
+    pub fn knowledge(&self, scene: &Scene<'_>) -> Knowledge {
+        let settings = self.settings();
+        let (knowledge, _) = self.prospects.knowledge_or_less(&Question {
+            from: scene.now.wall,
+            origin: scene.origin,
+            objective: settings.map(|settings| settings.objective).unwrap_or_default(),
+            caution: settings.map(|settings| settings.caution).unwrap_or_default(),
+            prices: settings.map_or(&Prices::Unknown, |settings| &settings.prices),
+            usual: scene.usual,
+            clock: NEW_YORK,
+        });
+        knowledge
     }
 
     /// What a kWh costs now, $, where somebody tells.

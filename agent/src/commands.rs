@@ -78,23 +78,37 @@ enum WithSettings {
 
 /// Runs the command of `arguments`.
 pub fn main(arguments: Arguments) -> ExitCode {
+    let given = arguments.config.as_deref();
     let outcome = match arguments.command {
-        Command::Plan(plan) => {
-            plan::run(plan, SystemClock::new().now(), &mut std::io::stdout().lock())
-        }
-        Command::Setup(setup) => setup::run(&setup, arguments.config.as_deref()),
-        Command::WithSettings(command) => {
-            let path = find(arguments.config.as_deref());
-            match Config::load(path.as_deref()) {
-                Ok((file, config)) => command.run(path.as_deref(), &file, config),
-                Err(mistakes) => return misuse(&mistakes),
+        Command::Setup(setup) => setup::run(&setup, given),
+        Command::Plan(plan) => match &plan.forecast {
+            Some(forecast) => {
+                plan::run(&plan, forecast, SystemClock::new().now(), &mut std::io::stdout().lock())
             }
+            None => loaded(given, |_, file, config| {
+                plan::ask(&plan, file, &config).map(|()| ExitCode::SUCCESS)
+            }),
+        },
+        Command::WithSettings(command) => {
+            loaded(given, |path, file, config| command.run(path, file, config))
         }
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("ny-power-agent: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+/// Runs `command` with the settings, or says every mistake in them.
+fn loaded(
+    given: Option<&Path>,
+    command: impl FnOnce(Option<&Path>, &File, Config) -> anyhow::Result<ExitCode>,
+) -> anyhow::Result<ExitCode> {
+    let path = find(given);
+    match Config::load(path.as_deref()) {
+        Ok((file, config)) => command(path.as_deref(), &file, config),
+        Err(mistakes) => Ok(misuse(&mistakes)),
+    }
 }
 
 impl WithSettings {

@@ -149,6 +149,11 @@ impl Grid {
         self.newest.as_ref()
     }
 
+    /// The readings of the last week, of the origin that is decided by.
+    pub fn week(&self) -> &Window {
+        &self.week
+    }
+
     /// Hours of history behind the usual course.
     pub fn hours_learned(&self) -> f64 {
         self.profile.hours()

@@ -11,7 +11,7 @@
 
 pub mod actuator;
 pub mod agent;
-mod api;
+pub mod api;
 pub mod charger;
 pub mod clock_trust;
 pub mod commands;
@@ -19,6 +19,7 @@ pub mod config;
 mod control_loop;
 pub mod eastern;
 pub mod explain;
+pub mod foresight;
 pub mod grid;
 pub mod home;
 pub mod ledger;
@@ -27,6 +28,7 @@ pub mod manners;
 pub mod moments;
 pub mod notify;
 pub mod overrides;
+pub mod picture;
 pub mod replay;
 mod run;
 pub mod status;

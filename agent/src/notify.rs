@@ -69,6 +69,17 @@ impl Alarm {
             Self::CarRefuses => "car-refuses",
         }
     }
+
+    /// What it means, in a few words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::NotReady => "the car will not be ready",
+            Self::RelayDisobeys => "the charger does not obey",
+            Self::NoData => "nothing is known about the grid",
+            Self::SecondController => "somebody else moves the contactor",
+            Self::CarRefuses => "the car does not take the current",
+        }
+    }
 }
 
 /// When each alarm was last told, as it is kept.
@@ -193,6 +204,16 @@ impl Notifier {
                 None => self.clear(alarm),
             }
         }
+    }
+
+    /// Those that stand now.
+    pub fn raised(&self) -> Vec<Alarm> {
+        self.state()
+            .standing
+            .iter()
+            .filter(|(_, stands)| **stands)
+            .map(|(alarm, _)| *alarm)
+            .collect()
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {

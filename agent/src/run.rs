@@ -193,6 +193,7 @@ async fn run_with<A: Actuator>(
         Ok(ear) => {
             let (events, feed) = mpsc::channel(64);
             let (status, asked) = watch::channel(None);
+            let foresight = agent.foresight();
             let mut tasks = JoinSet::new();
             let zone = config.charge.as_ref().and_then(|charge| charge.zone);
             tasks.spawn(subscriber::run(config.feed.mqtt(), zone, events, shutdown.token()));
@@ -200,7 +201,7 @@ async fn run_with<A: Actuator>(
                 control_loop::run(agent, ledger, config.tick, feed, status, shutdown.token());
             tasks.spawn(control);
             tasks.spawn(delivery.run(shutdown.token()));
-            tasks.spawn(ear.listen(asked, desk, told, shutdown.token()));
+            tasks.spawn(ear.listen((asked, foresight), desk, told, shutdown.token()));
             shutdown.join(tasks, GRACE).await
         }
         Err(error) => {

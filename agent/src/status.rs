@@ -2,15 +2,18 @@
 
 use std::fmt::Write as _;
 
-use chrono::SubsecRound as _;
+use chrono::{SubsecRound as _, TimeDelta};
 use domain::Timestamp;
 use domain::control::{BoundsFrom, Contactor, Decision, Settings, SwitchLog};
 use domain::plan::Aim;
+use domain::series::Window;
 use serde::{Deserialize, Serialize};
 
 use crate::charger::Charger;
 use crate::eastern::say;
 use crate::explain;
+use crate::notify::Alarm;
+use crate::overrides::Overrides;
 use crate::store::cause_word;
 
 /// Everything about a running agent. Fields are only ever added.
@@ -50,6 +53,27 @@ pub struct Status {
     pub actuator: ActuatorStatus,
     /// `trusted`, `not-set` or `behind`.
     pub clock: String,
+    /// What the user wants for once, each with its end.
+    #[serde(default)]
+    pub overrides: Overrides,
+    /// What needs a person and is not over: `not-ready`, `relay-disobeys`, `no-data`, `second-controller`,
+    /// `car-refuses`.
+    #[serde(default)]
+    pub alarms: Vec<Alarm>,
+    /// What a meter says, if there is one.
+    #[serde(default)]
+    pub meter: Option<MeterStatus>,
+}
+
+/// The meter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MeterStatus {
+    /// What the car draws, kW; `null` when nothing was heard of late.
+    pub power_kw: Option<f64>,
+    /// What the meter has counted, kWh.
+    pub energy_kwh: Option<f64>,
+    /// Whether the car is plugged in, where somebody tells.
+    pub plugged: Option<bool>,
 }
 
 /// One claim.
@@ -95,6 +119,43 @@ pub struct SignalStatus {
     pub week_hours: Option<f64>,
     /// Hours of history behind what is usual.
     pub history_hours: f64,
+    /// The last 24 hours.
+    #[serde(default)]
+    pub last_day: DayStatus,
+}
+
+/// The last 24 hours by quarter hours.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DayStatus {
+    /// End of the last quarter hour.
+    pub end: Option<Timestamp>,
+    /// Mean intensity, g/kWh, average, production, direct, oldest first; `null` where nothing is known.
+    pub values: Vec<Option<f64>>,
+}
+
+impl DayStatus {
+    /// Quarter hours of a day.
+    pub const QUARTERS: usize = 96;
+
+    /// The day before the newest of `readings`, or nothing where there is none.
+    pub fn of(readings: &Window) -> Self {
+        let step = TimeDelta::minutes(15);
+        let mut day = Window::new(TimeDelta::hours(24) + step);
+        for sample in readings.last(TimeDelta::hours(24) + step) {
+            day.insert(*sample);
+        }
+        let means = day.means(step);
+        let Some(last) = means.last() else { return Self::default() };
+        let mut values = vec![None; Self::QUARTERS];
+        for mean in &means {
+            let ago = (last.ts - mean.ts).num_seconds() / step.num_seconds();
+            let ago = usize::try_from(ago).unwrap_or(usize::MAX);
+            if let Some(index) = (Self::QUARTERS - 1).checked_sub(ago) {
+                values[index] = Some((mean.grams_per_kwh * 10.0).round() / 10.0);
+            }
+        }
+        Self { end: Some(last.ts), values }
+    }
 }
 
 /// The charge.
@@ -106,6 +167,9 @@ pub struct ChargeStatus {
     pub need_kwh: f64,
     /// What it still needs, kWh, by the time charged.
     pub left_kwh: f64,
+    /// Since when the car is taken to be there for it; may be to come.
+    #[serde(default)]
+    pub home_since: Option<Timestamp>,
     /// What the plan rests on: `forecast`, `history`, `deadline` or `mixed`.
     pub basis: String,
     /// When it will charge.
@@ -135,7 +199,7 @@ pub struct RunStatus {
 
 impl ChargeStatus {
     /// One line for the terminal: what is missing, until when, and when it will charge.
-    fn line(&self, now: Timestamp) -> String {
+    pub(crate) fn line(&self, now: Timestamp) -> String {
         let mut line = format!(
             "{:.1} of {:.1} kWh still to charge for {}",
             self.left_kwh,
@@ -181,6 +245,7 @@ impl ChargeStatus {
             depart: charge.depart,
             need_kwh: settings.need_kwh,
             left_kwh: thousandths(charging.left_kwh()),
+            home_since: charger.departure().map(|(_, home_since)| home_since),
             basis: charge.basis.as_str().to_owned(),
             runs: charge
                 .runs
@@ -247,7 +312,7 @@ pub struct ActuatorStatus {
 /// before it is.
 pub fn to_the_second(ts: Timestamp) -> Timestamp {
     let whole = ts.trunc_subsecs(0);
-    if whole == ts { ts } else { whole + chrono::TimeDelta::seconds(1) }
+    if whole == ts { ts } else { whole + TimeDelta::seconds(1) }
 }
 
 impl ClaimStatus {
@@ -304,30 +369,6 @@ pub fn week_hours(from: BoundsFrom) -> Option<f64> {
 }
 
 impl Status {
-    /// A page for the terminal.
-    pub fn page(&self) -> String {
-        let mut page = String::new();
-        let mut row = |name: &str, text: String| {
-            // Writing to a string cannot fail.
-            let _ = writeln!(page, "{name:<10} {text}");
-        };
-        row("charging", self.state().to_owned());
-        row("why", self.reason.clone());
-        row("mode", self.mode.clone());
-        if let Some(charge) = &self.charge {
-            row("charge", charge.line(self.now));
-        }
-        row("signal", self.signal_line());
-        row("feed", self.feed_line());
-        row("switches", self.switch_line());
-        row("relay", self.relay_line());
-        if self.clock != "trusted" {
-            row("clock", format!("{}: it cannot be trusted", self.clock));
-        }
-        row("running", format!("since {}, version {}", say(self.since, self.now), self.version));
-        page
-    }
-
     /// The sentence, and who else wants what.
     pub fn why(&self) -> String {
         let mut text = format!("{}\n", self.reason);
@@ -369,7 +410,7 @@ impl Status {
         format!("{}  {grams}{demo}  {}", say(self.now, self.now), self.reason)
     }
 
-    fn state(&self) -> &'static str {
+    pub(crate) fn state(&self) -> &'static str {
         match self.position.as_deref().and_then(Contactor::from_word) {
             Some(Contactor::Closed) => "on (contactor closed)",
             Some(Contactor::Open) => "off (contactor open)",
@@ -377,7 +418,7 @@ impl Status {
         }
     }
 
-    fn signal_line(&self) -> String {
+    pub(crate) fn signal_line(&self) -> String {
         let signal = &self.signal;
         let mut parts = Vec::new();
         parts.push(match (signal.grams_per_kwh, signal.ts, signal.age_s) {
@@ -404,7 +445,7 @@ impl Status {
         parts.join("; ")
     }
 
-    fn feed_line(&self) -> String {
+    pub(crate) fn feed_line(&self) -> String {
         let feed = &self.feed;
         let since =
             feed.since.map_or(String::new(), |since| format!(" since {}", say(since, self.now)));
@@ -415,7 +456,26 @@ impl Status {
         }
     }
 
-    fn switch_line(&self) -> String {
+    /// What the meter says, where it says anything.
+    pub(crate) fn meter_line(&self) -> Option<String> {
+        let meter = self.meter?;
+        let mut parts = Vec::new();
+        parts.push(match meter.power_kw {
+            Some(power_kw) => format!("{power_kw:.2} kW"),
+            None => "no power was heard of late".to_owned(),
+        });
+        if let Some(energy_kwh) = meter.energy_kwh {
+            parts.push(format!("{energy_kwh:.1} kWh counted"));
+        }
+        match meter.plugged {
+            Some(true) => parts.push("plugged in".to_owned()),
+            Some(false) => parts.push("not plugged in".to_owned()),
+            None => {}
+        }
+        Some(parts.join("; "))
+    }
+
+    pub(crate) fn switch_line(&self) -> String {
         let switches = &self.switches;
         let last = match (switches.last, &switches.last_cause) {
             (Some(last), Some(cause)) => format!("; last at {} ({cause})", say(last, self.now)),
@@ -431,10 +491,66 @@ impl Status {
         )
     }
 
-    fn relay_line(&self) -> String {
+    pub(crate) fn relay_line(&self) -> String {
         match &self.actuator.trouble {
             Some(trouble) => format!("{}: {trouble}", self.actuator.name),
             None => self.actuator.name.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use domain::series::Sample;
+    use serde_json::json;
+
+    use super::*;
+
+    /// An agent at rest, as the socket of an older one tells it: what was added since has its default.
+    pub(crate) fn status() -> Status {
+        serde_json::from_value(json!({
+            "version": "0.1.0",
+            "since": "2026-03-20T12:00:00Z",
+            "now": "2026-03-24T21:07:00Z",
+            "mode": "clean",
+            "position": "open",
+            "reason": "Charging is off.",
+            "next_change": null,
+            "claims": [],
+            "hold": null,
+            "signal": {
+                "source": "live", "origin": "nyiso", "ts": "2026-03-24T21:00:00Z", "age_s": 420,
+                "grams_per_kwh": 220.0, "usual_grams_per_kwh": null, "close_below": 200.0,
+                "open_above": 250.0, "week_hours": null, "history_hours": 168.0,
+            },
+            "feed": {
+                "url": "mqtt://127.0.0.1:1884", "connected": true, "since": "2026-03-24T20:00:00Z",
+                "trouble": null, "refused": 0,
+            },
+            "switches": {
+                "last_hour": 1, "limit_hour": 4, "last_day": 3, "limit_day": 12, "lifetime": 90,
+                "last": null, "last_cause": null,
+            },
+            "actuator": {"name": "simulated relay", "trouble": null},
+            "clock": "trusted",
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_last_day_has_a_place_for_every_quarter_hour() {
+        let end: Timestamp = "2026-03-24T21:00:00Z".parse().unwrap();
+        let mut window = Window::new(TimeDelta::days(7));
+        assert_eq!(DayStatus::of(&window), DayStatus::default());
+        for minutes in (0..48 * 60).step_by(5).filter(|minutes| !(100..200).contains(minutes)) {
+            let grams_per_kwh = if minutes < 100 { 150.04 } else { 250.0 };
+            window.insert(Sample { ts: end - TimeDelta::minutes(minutes), grams_per_kwh });
+        }
+        let day = DayStatus::of(&window);
+        assert_eq!((day.end, day.values.len()), (Some(end), DayStatus::QUARTERS));
+        let known = day.values.iter().filter(|value| value.is_some()).count();
+        assert_eq!((day.values[0], day.values[95]), (Some(250.0), Some(150.0)));
+        // 100 minutes are missing, of which the first 15 stand for the reading after them.
+        assert!((90..=91).contains(&known), "{day:?}");
     }
 }

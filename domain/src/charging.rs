@@ -396,22 +396,7 @@ impl Charging {
             usual: look.usual,
             clock: look.clock,
         };
-        match look.prospects.knowledge(&question) {
-            Ok(knowledge) => (knowledge, None),
-            Err(error) => {
-                let trouble = format!("the forecast cannot be used: {error}");
-                // Without any forecast only the own profile is left, and that is made of finite numbers.
-                let rest = Prospects::default().knowledge(&question);
-                let nothing = Knowledge {
-                    outlook: plan::Outlook::unknown(),
-                    windows: Vec::new(),
-                    objective: Objective::AverageCarbon,
-                    issued: None,
-                    lacks: None,
-                };
-                (rest.unwrap_or(nothing), Some(trouble))
-            }
-        }
+        look.prospects.knowledge_or_less(&question)
     }
 
     fn request(

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::api;
+use crate::api::{self, Prospect};
 use crate::config::{Config, File};
+use crate::picture::{Screen, status_page};
 use crate::status::Status;
 
 /// Where the agent of `systemd/ny-power-agent.service` lives.
@@ -14,8 +15,17 @@ const SERVICE_STATE_DIR: &str = "/var/lib/ny-power-agent";
 
 /// `status`
 pub fn status(file: &File, config: &Config, as_json: bool) -> anyhow::Result<()> {
-    let status = ask(file, config)?;
-    print(&if as_json { serde_json::to_string_pretty(&status)? } else { status.page() })
+    let screen = Screen::of_stdout();
+    if as_json || screen.is_none() {
+        let status = ask(file, config)?;
+        return print(&if as_json {
+            serde_json::to_string_pretty(&status)?
+        } else {
+            status_page(&status, None, None)
+        });
+    }
+    let Prospect { status, foresight } = prospect(file, config)?;
+    print(&status_page(&status, foresight.as_ref(), screen.as_ref()))
 }
 
 /// `why`
@@ -34,6 +44,11 @@ pub fn why(file: &File, config: &Config, as_json: bool) -> anyhow::Result<()> {
     } else {
         status.why()
     })
+}
+
+/// Asks the agent of these settings for its plan.
+pub(super) fn prospect(file: &File, config: &Config) -> anyhow::Result<Prospect> {
+    api::ask_plan(home(file, config))
 }
 
 /// Asks the agent of these settings.

@@ -20,6 +20,7 @@ mod meter;
 mod mqtt_switch;
 mod night;
 mod overrides;
+mod pictures;
 mod plan_command;
 mod process;
 mod program;

@@ -124,6 +124,24 @@ impl Prospects {
         Ok(Knowledge { outlook, windows, objective, issued, lacks })
     }
 
+    /// The same, without the forecasts where they cannot be read; what is wrong with them.
+    pub fn knowledge_or_less(&self, question: &Question<'_>) -> (Knowledge, Option<String>) {
+        match self.knowledge(question) {
+            Ok(knowledge) => (knowledge, None),
+            Err(error) => {
+                // Without any forecast only the own profile is left, and that is made of finite numbers.
+                let rest = Self::default().knowledge(question).unwrap_or_else(|_| Knowledge {
+                    outlook: Outlook::unknown(),
+                    windows: Vec::new(),
+                    objective: Objective::AverageCarbon,
+                    issued: None,
+                    lacks: None,
+                });
+                (rest, Some(format!("the forecast cannot be used: {error}")))
+            }
+        }
+    }
+
     fn price(&self, question: &Question<'_>) -> Vec<Slot> {
         match question.prices {
             Prices::Unknown => Vec::new(),

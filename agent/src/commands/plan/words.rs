@@ -7,23 +7,11 @@ use domain::Timestamp;
 use domain::plan::{ChargePlan, ChargeRequest, Outlook, PlanBasis};
 
 use crate::eastern::say;
+use crate::picture::span;
 
 /// A time as the agent says it everywhere, to the minute: a person does not set a clock by it.
 fn at(time: Timestamp, now: Timestamp) -> String {
     say(time.duration_round(TimeDelta::minutes(1)).unwrap_or(time), now)
-}
-
-/// `8 h`, `1 h 45 min`, `20 s`.
-fn span(span: TimeDelta) -> String {
-    if span < TimeDelta::minutes(1) {
-        return format!("{} s", span.num_seconds());
-    }
-    let minutes = (span + TimeDelta::seconds(30)).num_minutes();
-    match (minutes / 60, minutes % 60) {
-        (0, minutes) => format!("{minutes} min"),
-        (hours, 0) => format!("{hours} h"),
-        (hours, minutes) => format!("{hours} h {minutes} min"),
-    }
 }
 
 /// Why the plan is as it is, in one sentence.
@@ -146,13 +134,5 @@ mod tests {
         let now = ts("2026-03-11T01:00:00Z");
         assert_eq!(at(ts("2026-03-11T03:15:29Z"), now), "11:15 PM EDT");
         assert_eq!(at(ts("2026-03-11T03:59:59.9Z"), now), "tomorrow 12 AM EDT");
-    }
-
-    #[test]
-    fn spans_are_short() {
-        assert_eq!(span(TimeDelta::seconds(20)), "20 s");
-        assert_eq!(span(TimeDelta::minutes(45)), "45 min");
-        assert_eq!(span(TimeDelta::minutes(480)), "8 h");
-        assert_eq!(span(TimeDelta::seconds(6299)), "1 h 45 min");
     }
 }
