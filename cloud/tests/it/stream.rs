@@ -9,3 +9,4 @@ mod forecast;
 mod kill;
 mod pump;
 mod rig;
+mod ties;
