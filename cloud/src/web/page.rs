@@ -3,13 +3,16 @@
 
 use std::sync::{Arc, LazyLock, Mutex};
 
+use chrono::TimeDelta;
+
 use domain::Timestamp;
-use domain::wire::Topic;
+use domain::wire::{CarbonForecast, Signal, Topic};
 
 use super::assets::{ASSETS, Compressed};
 use super::retained::{FUEL_MIX_FEED, Retained, Snapshot};
 use super::template::{Filling, Template, json_for_script};
 use super::view::View;
+use super::view::outlook::zone_options;
 
 static INDEX: LazyLock<Template> =
     LazyLock::new(|| Template::new(include_str!("assets/index.html")));
@@ -89,7 +92,8 @@ impl Pages {
         let snapshot = retained.snapshot();
         let view = View::of(&snapshot, now);
         let root = retained.root().as_str();
-        let data = json_for_script(&self.data(&snapshot, root, now));
+        let messages = messages(name, &snapshot, now);
+        let data = json_for_script(&self.data(&messages, root, now));
         let hint = self.subscribe_hint(root);
         let hidden = |hide: bool| if hide { "hidden" } else { "" };
         let outlook = &view.outlook;
@@ -126,8 +130,13 @@ impl Pages {
             ("mix_rows", &view.mix_rows),
             ("mix_total", &view.mix_total),
             ("hour_rows", &view.hour_rows),
-            ("table_hidden", hidden(view.hour_rows.is_empty())),
+            ("table_hidden", hidden(view.hour_rows.is_empty() && outlook.forecast_rows.is_empty())),
             ("imports", &outlook.imports),
+            ("neighbors", &outlook.neighbors),
+            ("neighbor_rows", &outlook.neighbor_rows),
+            ("neighbors_hidden", hidden(outlook.neighbor_rows.is_empty())),
+            ("zone_options", &zone_options()),
+            ("day_title", &outlook.day_title),
             ("best", &outlook.best),
             ("forecast_basis", &outlook.forecast_basis),
             ("forecast_rows", &outlook.forecast_rows),
@@ -157,31 +166,65 @@ impl Pages {
     }
 
     /// What the script starts from: the server's clock, and the newest messages as they stand on the wire.
-    fn data(&self, snapshot: &Snapshot, root: &str, now: Timestamp) -> String {
-        // Written anew rather than passed on: what a page carries is bounded by our own fields.
-        let messages = [
-            (Topic::CarbonNow, snapshot.now.as_ref().map(|now| now.to_json())),
-            (Topic::Carbon24h, snapshot.day.as_ref().map(|day| day.to_json())),
-            (Topic::Mix, snapshot.mix.as_ref().map(|mix| mix.to_json())),
-            (
-                Topic::FeedStatus(FUEL_MIX_FEED.to_owned()),
-                snapshot.feed.as_ref().map(|feed| feed.to_json()),
-            ),
-        ];
-        let messages: Vec<String> = messages
-            .into_iter()
-            .filter_map(|(topic, json)| {
-                let json = String::from_utf8(json?).ok()?;
-                Some(format!("{}:{json}", quoted(&topic.to_string())))
-            })
-            .collect();
+    fn data(&self, messages: &str, root: &str, now: Timestamp) -> String {
         format!(
             r#"{{"now":{now},"build":{build},"root":{root},"messages":{{{messages}}}}}"#,
             now = now.timestamp_millis(),
             build = quoted(&self.build),
             root = quoted(root),
-            messages = messages.join(","),
         )
+    }
+}
+
+/// The newest messages that a page shows, by topic, as members of a JSON object.
+fn messages(name: Name, snapshot: &Snapshot, now: Timestamp) -> String {
+    let is_shown = |topic: &Topic| match (name, topic) {
+        (Name::Console | Name::NotFound, _) => false,
+        (Name::Index, topic) => *topic != Topic::Skill,
+        (Name::About, topic) => matches!(
+            topic,
+            Topic::CarbonNow | Topic::Forecast(_) | Topic::ZoneNow(_) | Topic::Skill
+        ),
+    };
+    // Written anew rather than passed on: what a page carries is bounded by our own fields.
+    let forecast = snapshot.forecast.as_ref().map(|forecast| shown(forecast, now));
+    let messages = [
+        (Topic::CarbonNow, snapshot.now.as_ref().map(|now| now.to_json())),
+        (Topic::Carbon24h, snapshot.day.as_ref().map(|day| day.to_json())),
+        (Topic::Mix, snapshot.mix.as_ref().map(|mix| mix.to_json())),
+        (Topic::Forecast(Signal::Production), forecast.map(|forecast| forecast.to_json())),
+        (Topic::Skill, snapshot.skill.as_ref().map(|skill| skill.to_json())),
+        (Topic::Flows, snapshot.flows.as_ref().map(|flows| flows.to_json())),
+        (
+            Topic::FeedStatus(FUEL_MIX_FEED.to_owned()),
+            snapshot.feed.as_ref().map(|feed| feed.to_json()),
+        ),
+    ];
+    let zones =
+        snapshot.zones.iter().map(|(zone, now)| (Topic::ZoneNow(*zone), Some(now.to_json())));
+    let messages: Vec<String> = messages
+        .into_iter()
+        .chain(zones)
+        .filter(|(topic, _)| is_shown(topic))
+        .filter_map(|(topic, json)| {
+            let json = String::from_utf8(json?).ok()?;
+            Some(format!("{}:{json}", quoted(&topic.to_string())))
+        })
+        .collect();
+    messages.join(",")
+}
+
+/// The part of a forecast that the chart shows: four days would weigh more than the page. The stream brings
+/// them all.
+fn shown(forecast: &CarbonForecast, now: Timestamp) -> CarbonForecast {
+    let until = now + TimeDelta::hours(25);
+    let slots = forecast.slots().take_while(|slot| slot.start < until).count();
+    let cut = |list: &[f64]| list[..slots].to_vec();
+    CarbonForecast {
+        values: cut(&forecast.values),
+        p10: cut(&forecast.p10),
+        p90: cut(&forecast.p90),
+        ..forecast.clone()
     }
 }
 

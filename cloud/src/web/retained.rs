@@ -75,6 +75,7 @@ enum Payload {
     Forecast(Arc<CarbonForecast>),
     Skill(Arc<Skill>),
     ZoneNow(Arc<ZoneNow>),
+    Flows(Arc<Flows>),
     /// Checked, and passed on as it is; with the instant that says which is newer.
     Feed(Timestamp),
 }
@@ -95,7 +96,7 @@ impl Payload {
                 Self::ServiceStatus
             }
             Topic::FeedStatus(_) => Self::FeedStatus(Arc::new(FeedStatus::from_json(payload)?)),
-            Topic::Flows => Self::Feed(Flows::from_json(payload)?.ts),
+            Topic::Flows => Self::Flows(Arc::new(Flows::from_json(payload)?)),
             Topic::LoadForecast => Self::Feed(LoadSeries::from_json(payload)?.issued),
             Topic::MarginalRates(_) | Topic::Prices(_) => {
                 Self::Feed(ZoneSeries::from_json(payload)?.issued)
@@ -120,6 +121,7 @@ impl Payload {
             Self::Forecast(forecast) => Some(forecast.issued),
             Self::Skill(skill) => Some(skill.ts),
             Self::ZoneNow(now) => Some(now.ts),
+            Self::Flows(flows) => Some(flows.ts),
             Self::Feed(stamp) => Some(*stamp),
         }
     }
@@ -146,6 +148,8 @@ pub struct Snapshot {
     pub week: Option<Arc<CarbonSeries>>,
     /// `status/feed/fuel-mix`.
     pub feed: Option<Arc<FeedStatus>>,
+    /// `upstream/flows`.
+    pub flows: Option<Arc<Flows>>,
     /// `forecast/co2`.
     pub forecast: Option<Arc<CarbonForecast>>,
     /// `forecast/co2/skill`.
@@ -298,6 +302,10 @@ impl Retained {
             week: series(Topic::Carbon7d),
             feed: match held.messages.get(&Topic::FeedStatus(FUEL_MIX_FEED.to_owned())) {
                 Some((Payload::FeedStatus(status), _)) => Some(Arc::clone(status)),
+                _ => None,
+            },
+            flows: match held.messages.get(&Topic::Flows) {
+                Some((Payload::Flows(flows), _)) => Some(Arc::clone(flows)),
                 _ => None,
             },
             forecast: match held.messages.get(&Topic::Forecast(Signal::Production)) {

@@ -27,7 +27,7 @@ const violations = async (page) => {
 
 for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
   for (const width of [320, 1280]) {
-    for (const path of ["/", "/console", "/nowhere"]) {
+    for (const path of ["/", "/about", "/console", "/nowhere"]) {
       test(`no violation on ${path}, ${colorScheme}, ${width} px wide`, async () => {
         await world.visit({ path, colorScheme, viewport: { width, height: 900 }, bypassCSP: true, mayFail: /404/ }, async (page) => {
           if (path !== "/nowhere") await feedIs(page, "live");
@@ -47,6 +47,7 @@ for (const [name, options] of /** @type {[string, any][]} */ ([
   ["demo", { origin: "generated" }],
   ["dirty and incomplete", { changes: { verdict: "dirty", percentile_7d: 90, complete: false, missing: ["Wind"] } }],
   ["average", { changes: { verdict: "average", percentile_7d: 50 } }],
+  ["without a forecast", { ahead: false }],
   ["young", { changes: { verdict: null, percentile_hours: 12 } }],
 ])) {
   test(`no violation in the state: ${name}`, async () => {
@@ -82,7 +83,7 @@ test("the keyboard reaches everything, and the slider reads out", async () => {
       await page.keyboard.press("Tab");
       reached.push(await page.evaluate(() => document.activeElement?.id || document.activeElement?.textContent?.trim()));
     }
-    for (const wanted of ["Skip to content", "NY Grid Carbon", "24 hours", "Fuel mix", "Console", "cursor", "Show as a table", "Schemas"]) {
+    for (const wanted of ["Skip to content", "NY Grid Carbon", "Forecast", "Fuel mix", "Console", "cursor", "Show as a table", "zone", "Schemas"]) {
       assert.ok(reached.includes(wanted), `${wanted} is not among ${reached}`);
     }
     await page.locator("#cursor").focus();

@@ -7,7 +7,7 @@ import { World, feedIs, says, text, until } from "./world.mjs";
 
 /** @type {World} */
 let world;
-before(async () => (world = await World.start()));
+before(async () => (world = await World.start({ ahead: false })));
 after(() => world.stop());
 
 const rows = (/** @type {import("playwright-core").Page} */ page) => page.locator("#messages tr");

@@ -73,10 +73,67 @@ export const feed = (ts, changes = {}) => ({
   newest: iso(ts), checked: iso(Date.now()), state: "fresh", reason: "", origin: "nyiso", ...changes,
 });
 
-/** Publishes a whole, live picture. @param {import("./server.mjs").Broker} broker */
-export const publishAll = async (broker, { ts = step(), origin = "nyiso", changes = {}, without = undefined } = {}) => {
+/**
+ * The hours ahead, by the same formula: 15-minute slots from the quarter hour of `ts`.
+ * @param {number} ts @param {object} [changes]
+ */
+export const forecast = (ts, changes = {}) => {
+  const start = Math.floor(ts / (15 * MINUTE)) * 15 * MINUTE;
+  const slots = Array.from({ length: 384 }, (_, i) => i);
+  // Without the noise, which nobody can forecast: half an hour is averaged.
+  const values = slots.map((i) => {
+    const around = [-10, 0, 10, 20].map((minutes) => grams(start + (15 * i + minutes) * MINUTE));
+    return Math.round(around.reduce((sum, value) => sum + value, 0) / 0.4) / 10;
+  });
+  const half = slots.map((i) => 5 + 1.6 * Math.sqrt(i / 4));
+  return {
+    issued: iso(start), model: "ny-power", units: "g / kWh", basis: "average, production, direct",
+    start: iso(start), step_s: 900, values,
+    p10: values.map((value, i) => Math.round((value - half[i]) * 10) / 10),
+    p90: values.map((value, i) => Math.round((value + 1.1 * half[i]) * 10) / 10),
+    factor_set: "ny-2026.1", origin: "nyiso", ...changes,
+  };
+};
+
+/** @param {number} ts @param {object} [changes] */
+export const flows = (ts, changes = {}) => ({
+  ts: iso(ts), units: "MW", net: { HQ: 1210.5, Ontario: 644, "New England": -220.4, PJM: 981 }, points: {}, origin: "nyiso", ...changes,
+});
+
+export const ZONES = ["capitl", "centrl", "dunwod", "genese", "hud-vl", "longil", "mhk-vl", "millwd", "nyc", "north", "west"];
+
+/** @param {number} ts @param {string} zone @param {object} [changes] */
+export const zoneNow = (ts, zone, changes = {}) => ({
+  ts: iso(ts), zone, marginal: 380 + 11 * ZONES.indexOf(zone), units: "g / kWh",
+  marginal_basis: "NYISO implied marginal emission rate, real time", clamped: false, origin: "nyiso", ...changes,
+});
+
+/** @param {number} ts @param {object} [changes] */
+export const skill = (ts, changes = {}) => ({
+  ts: iso(ts), basis: "average, production, direct", model: "ny-power", days: 30,
+  from: iso(ts - 30 * 1440 * MINUTE), to: iso(ts),
+  horizons: [1, 2, 3, 4].map((day) => ({ day, hours: 720 - day, mape: 4.1 + day, mae: 9.25 + 2 * day, coverage_p10_p90: 80.5 - day })),
+  origin: "nyiso", ...changes,
+});
+
+/**
+ * Publishes a whole, live picture; with `ahead: false` one without the hours ahead, imports and zones.
+ * @param {import("./server.mjs").Broker} broker
+ */
+export const publishAll = async (broker, { ts = step(), origin = "nyiso", changes = {}, without = undefined, ahead = true } = {}) => {
   await broker.retain("archive/co2/24h", series(ts, { origin, ...(without ? { without } : {}) }));
   await broker.retain("upstream/mix", mix(ts, { origin }));
   await broker.retain("status/feed/fuel-mix", feed(ts, { origin }));
-  await broker.retain("computed/co2", co2(ts, { origin, ...changes }));
+  if (ahead) {
+    await Promise.all([
+      broker.retain("forecast/co2", forecast(ts, { origin })),
+      broker.retain("forecast/co2/skill", skill(ts, { origin })),
+      broker.retain("upstream/flows", flows(ts, { origin })),
+      ...ZONES.map((zone) => broker.retain(`computed/co2/${zone}`, zoneNow(ts, zone, { origin }))),
+    ]);
+  }
+  const imports = {
+    consumption: Math.round(grams(ts) * 9.1) / 10, marginal: 412, marginal_basis: "state-wide estimate, ±15 %, fossil at the margin",
+  };
+  await broker.retain("computed/co2", co2(ts, { origin, ...(ahead ? imports : {}), ...changes }));
 };

@@ -96,6 +96,11 @@ export class Broker {
     return this.send(["-r", "-t", `${ROOT}/${topic}`, "-s"], text);
   }
 
+  /** Has the broker forget a retained topic below the root. @param {string} topic */
+  forget(topic) {
+    return this.send(["-r", "-t", `${ROOT}/${topic}`, "-n"]);
+  }
+
   /** Publishes below the root, not retained. @param {string} topic @param {string} text */
   tell(topic, text) {
     return this.send(["-t", `${ROOT}/${topic}`, "-s"], text);

@@ -190,7 +190,7 @@ for (const [origin, words, suffix] of /** @type {const} */ ([
       assert.ok((await page.title()).endsWith(suffix));
     });
     await world.web.ready();
-    for (const path of ["/", "/console", "/nowhere"]) {
+    for (const path of ["/", "/about", "/console", "/nowhere"]) {
       await world.visit({ path, mayFail: /404/ }, (page) => says(page, ".banner", words));
     }
   });

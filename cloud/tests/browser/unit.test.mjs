@@ -5,7 +5,8 @@ import { test } from "node:test";
 
 const assets = new URL("../../src/web/assets/", import.meta.url);
 const { hour, minuteOfDay, thousands, time, timeAndDay, whole } = await import(new URL("format.js", assets).href);
-const { hourlyMeans, linePath, readingAt } = await import(new URL("chart.js", assets).href);
+const { hourlyMeans, linePath, readingAt, slotAt } = await import(new URL("chart.js", assets).href);
+const { ahead, best, bestSentence, hourRows, neighborRows, zoneMarginal } = await import(new URL("outlook.js", assets).href);
 const { framer, subscribe } = await import(new URL("mqtt.js", assets).href);
 const { Readings } = await import(new URL("readings.js", assets).href);
 const { EN, fill } = await import(new URL("words.js", assets).href);
@@ -55,6 +56,63 @@ test("hourly means weigh by duration and leave holes", () => {
   const points = [[0, 100], [30, 100], [45, 100], [60, 200], [185, 300], [240, 300]].map(([minute, value]) => ({ ts: at("2026-03-10T22:00:00Z") + minute * 60_000, value }));
   const means = hourlyMeans(points).map(({ start, value }) => [new Date(start).toISOString().slice(11, 16), value && Math.round(value)]);
   assert.deepEqual(means, [["01:00", 300], ["00:00", 300], ["23:00", null], ["22:00", 133], ["21:00", 100]]);
+});
+
+// The same cases as in cloud/src/web/view/outlook.rs.
+const NOW = "2026-03-10T22:12:00Z";
+const forecastOf = (/** @type {(slot: number) => number} */ value, issued = NOW) => {
+  const start = at("2026-03-10T22:00:00Z");
+  const slots = Array.from({ length: 384 }, (_, i) => ({
+    start: start + i * 900_000, end: start + (i + 1) * 900_000, value: value(i), p10: value(i) - 10, p90: value(i) + 12,
+  }));
+  return { ts: at(issued), model: "ny-power", basis: "average, production, direct", slots, origin: "nyiso" };
+};
+const dip = (/** @type {number} */ from) => (/** @type {number} */ slot) => (slot >= from && slot < from + 12 ? 190 : 220);
+
+test("the best hours are one sentence with their day", () => {
+  const noon = "2026-03-11T14:00:00Z";
+  for (const [value, now, expected] of /** @type {[(slot: number) => number, string, string][]} */ ([
+    [dip(8), NOW, "Cleanest 3 hours of the next 24: tonight, 8:00 PM to 11:00 PM, about 190 g per kWh."],
+    [dip(29), NOW, "Cleanest 3 hours of the next 24: tonight, 1:15 AM to 4:15 AM, about 190 g per kWh."],
+    [dip(64), NOW, "Cleanest 3 hours of the next 24: tomorrow, 10:00 AM to 1:00 PM, about 190 g per kWh."],
+    [dip(72), noon, "Cleanest 3 hours of the next 24: today, 12:00 PM to 3:00 PM, about 190 g per kWh."],
+    [dip(200), NOW, "Now is about as good as it gets in the next 24 hours, near 220 g per kWh."],
+    [(slot) => (slot > 20 ? 210 : 220), NOW, "Now is about as good as it gets in the next 24 hours, near 210 g per kWh."],
+  ])) assert.equal(bestSentence(forecastOf(value, now), at(now)), expected);
+  assert.equal(best(ahead(forecastOf(dip(8)), at(NOW)))?.worth, true);
+  assert.equal(best(ahead(forecastOf(dip(200)), at(NOW)))?.worth, false);
+  assert.equal(bestSentence(null, at(NOW)), "No forecast right now: none has arrived yet.");
+  const old = forecastOf(dip(8), "2026-03-10T22:00:00Z");
+  assert.equal(bestSentence(old, at("2026-03-11T04:01:00Z")), "No forecast right now: the newest is of Tue 6:00 PM.");
+  const short = { ...old, slots: old.slots.slice(0, 3) };
+  assert.equal(bestSentence(short, at(NOW)), "The forecast reaches less than 3 hours ahead.");
+  assert.deepEqual(ahead({ ...old, slots: [] }, at(NOW)), []);
+});
+
+test("the forecast reads by the hour, also where an hour comes twice", () => {
+  const rows = hourRows(ahead(forecastOf((slot) => 200 + Math.floor(slot / 4)), at(NOW)));
+  assert.deepEqual(rows.slice(0, 2), [["Tue 6:00 PM", "200", "190 to 212"], ["Tue 7:00 PM", "201", "191 to 213"]]);
+  assert.equal(rows.length, 25);
+  const slots = [0, 1, 2].map((hour) => ({ start: at("2026-11-01T05:00:00Z") + hour * 3_600_000, end: 0, value: 1, p10: 1, p90: 1 }));
+  assert.deepEqual(hourRows(slots).map(([when]) => when), ["Sun 1:00 AM EDT", "Sun 1:00 AM EST", "Sun 2:00 AM"]);
+});
+
+test("a slot stands for its quarter of an hour, and the last one for its end", () => {
+  const slots = forecastOf((slot) => slot).slots.slice(0, 2);
+  const read = (/** @type {number} */ minute) => slotAt(slots, at("2026-03-10T22:00:00Z") + minute * 60_000)?.value;
+  assert.deepEqual([-1, 0, 14, 15, 29, 30, 31].map(read), [undefined, 0, 0, 1, 1, 1, undefined]);
+});
+
+test("flows and rates that are too old say so", () => {
+  const held = { ts: at("2026-03-10T22:00:00Z"), net: { HQ: 1250, "New England": -220, PJM: -0.4 } };
+  assert.deepEqual(neighborRows(held, at(NOW)), [
+    ["Québec", "1,250 MW"], ["Ontario", "no data"], ["New England", "exporting 220 MW"], ["PJM (south and west)", "0 MW"],
+  ]);
+  assert.deepEqual(neighborRows(held, at("2026-03-10T23:01:00Z")), []);
+  const rate = { ts: at("2026-03-10T22:00:00Z"), marginal: 455.2, basis: "x", clamped: false };
+  assert.equal(zoneMarginal("nyc", rate, at(NOW)), "The next kilowatt-hour in New York City: 455 g CO2 (x).");
+  assert.equal(zoneMarginal("nyc", rate, at("2026-03-10T23:01:00Z")), "What the next kilowatt-hour in New York City emits is not known right now; the newest is of 6:00 PM.");
+  assert.equal(zoneMarginal("nyc", null, at(NOW)), "What the next kilowatt-hour in New York City emits is not known right now.");
 });
 
 test("packets come out whole however they are split or joined", () => {

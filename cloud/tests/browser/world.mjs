@@ -10,13 +10,13 @@ import { Broker, Web, until } from "./server.mjs";
 export { until };
 
 export class World {
-  static async start({ data = true } = {}) {
+  static async start({ data = true, ahead = true } = {}) {
     const world = new World();
     world.broker = await Broker.start();
     world.web = await Web.start(world.broker.address);
     world.browser = await chromium();
     if (data) {
-      await publishAll(world.broker);
+      await publishAll(world.broker, { ahead });
       await world.web.ready();
     }
     return world;

@@ -1,29 +1,17 @@
 // Wires the parts of the dashboard. The server has already written the first paint into the page; from
 // here on MQTT brings the news, and nothing polls. `cloud/src/web/view.rs` says the same words of the same data.
 
-import { DAY, draw, element, hourlyMeans, layout, readout } from "./chart.js";
-import { hour, minuteOfDay, thousands, time, timeAndDay, weekday, whole } from "./format.js";
+import { beyondCard } from "./beyond.js";
+import { dayChart } from "./day.js";
+import { time, timeAndDay, whole } from "./format.js";
+import { drawMix } from "./mix.js";
 import { subscribe } from "./mqtt.js";
-import { Readings } from "./readings.js";
+import { find, say, show } from "./page.js";
+import { Readings, freshness } from "./readings.js";
 import { TOPICS } from "./topics.js";
 import { EN, fill } from "./words.js";
 
 const MINUTE = 60_000;
-
-/** @param {string} id */
-const find = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
-
-/** Says it only where it changes, so that a selection or a screen reader is not disturbed. @param {string} id @param {string} text */
-const say = (id, text) => {
-  const node = find(id);
-  if (node.textContent !== text) node.textContent = text;
-};
-
-/** @param {string} id @param {boolean} shown */
-const show = (id, shown) => {
-  const node = find(id);
-  if (shown === node.hasAttribute("hidden")) node.toggleAttribute("hidden", !shown);
-};
 
 const page = JSON.parse(find("data").textContent ?? "{}");
 const readings = new Readings();
@@ -62,15 +50,6 @@ const announce = (text) => {
 };
 
 // --- Now -------------------------------------------------------------------------------------------------
-
-/** @param {number | undefined} ts @param {number} now @returns {"waiting" | "fresh" | "late" | "old"} */
-const freshness = (ts, now) => {
-  if (ts === undefined) return "waiting";
-  const age = now - ts;
-  // Just after midnight the new day's file appears late.
-  if (age <= (minuteOfDay(now) < 30 ? 30 : 20) * MINUTE) return "fresh";
-  return age <= 60 * MINUTE ? "late" : "old";
-};
 
 /** @param {number} span */
 const age = (span) => {
@@ -176,135 +155,6 @@ const drawFeed = (now) => {
   say("feed-text", EN[feed]);
 };
 
-// --- The last 24 hours -------------------------------------------------------------------------------------
-
-const cursor = /** @type {HTMLInputElement} */ (find("cursor"));
-const chart = /** @type {SVGElement} */ (/** @type {unknown} */ (find("chart")));
-/** @type {import("./chart.js").Layout | null} */
-let at = null;
-/** The cursor stands on the newest reading, until someone moves it. */
-let follows = true;
-
-/** @param {number} now */
-const drawDay = (now) => {
-  const points = readings.points;
-  const width = chart.clientWidth;
-  show("chart-none", points.length === 0);
-  show("as-table", points.length > 0);
-  cursor.disabled = points.length === 0;
-  if (points.length === 0) {
-    chart.replaceChildren();
-    say("chart-none", EN.chart_none);
-    say("axis-start", "");
-    say("readout", "");
-    return;
-  }
-  if (width === 0) return;
-  // The right edge is the newest reading; when it is late, now: the gap is part of the picture.
-  const newest = points[points.length - 1].ts;
-  const end = freshness(newest, now) === "fresh" ? newest : now;
-  const shown = points.filter((point) => point.ts > end - DAY);
-  const bounds = readings.now && historyHours(readings.now) >= 48 ? [readings.now.p33, readings.now.p67] : [null, null];
-  if (shown.length === 0) {
-    chart.replaceChildren();
-    show("chart-none", true);
-    say("chart-none", EN.no_data);
-    return;
-  }
-  at = layout(shown, end, bounds, width, chart.clientHeight);
-  if (follows) cursor.value = String(1440 - (end - newest) / MINUTE);
-  const moment = follows ? newest : end - (1440 - Number(cursor.value)) * MINUTE;
-  const current = readings.now?.value ?? shown[shown.length - 1].value;
-  draw(chart, at, shown, { p33: bounds[0], p67: bounds[1], cursor: moment, current });
-  const read = readout(shown, moment, now);
-  const when = document.createElement("b");
-  when.textContent = read.grams;
-  if (find("readout").textContent !== `${read.time}: ${read.grams}`) find("readout").replaceChildren(`${read.time}: `, when);
-  cursor.setAttribute("aria-valuetext", read.spoken);
-  say("axis-start", fill(EN.axis_start, { value: whole(at.bottom) }));
-  drawTable(shown);
-};
-
-let tableOf = "";
-/** @param {import("./chart.js").Point[]} points */
-const drawTable = (points) => {
-  const rows = hourlyMeans(points).map(({ start, value }) => [
-    fill(EN.table_hour, { day: weekday(start), time: hour(start) }),
-    value === null ? EN.no_data : whole(value),
-  ]);
-  const text = JSON.stringify(rows);
-  if (text === tableOf) return;
-  tableOf = text;
-  find("hours").replaceChildren(...rows.map(([when, grams]) => {
-    const row = document.createElement("tr");
-    const head = document.createElement("th");
-    head.scope = "row";
-    head.textContent = when;
-    row.append(head);
-    row.insertCell().textContent = grams;
-    return row;
-  }));
-};
-
-// --- The fuel mix --------------------------------------------------------------------------------------------
-
-/** The order of the stack, with the name that the style sheet colors by. */
-const STACK = [
-  ["Nuclear", "nuclear"], ["Hydro", "hydro"], ["Wind", "wind"], ["Other Renewables", "renewables"],
-  ["Natural Gas", "gas"], ["Dual Fuel", "dual"], ["Other Fossil Fuels", "fossil"],
-];
-
-let mixOf = 0;
-/** @param {number} now */
-const drawMix = (now) => {
-  const mix = readings.mix;
-  if (!mix) {
-    say("mix-total", EN.mix_none);
-    find("fuels").replaceChildren();
-    mixOf = 0;
-    return;
-  }
-  const powers = Object.values(mix.fuels);
-  const total = powers.reduce((sum, power) => sum + power, 0);
-  say("mix-total", fill(EN.mix_total, { total: thousands(total), time: timeAndDay(mix.ts, now) }));
-  const key = JSON.stringify(mix);
-  if (key === String(mixOf)) return;
-  mixOf = /** @type {any} */ (key);
-  const largest = Math.max(0, ...powers);
-  const known = STACK.map(([name]) => name);
-  const rows = [
-    ...STACK.map(([name, look]) => fuelRow(EN[name], EN[`${name} detail`], look, mix.fuels[name], largest, total)),
-    ...Object.keys(mix.fuels).filter((name) => !known.includes(name)).sort()
-      .map((name) => fuelRow(name, EN.unknown_fuel, "unknown", mix.fuels[name], largest, total)),
-  ];
-  find("fuels").replaceChildren(...rows);
-};
-
-/** @param {string} label @param {string | undefined} detail @param {string} look @param {number | undefined} power @param {number} largest @param {number} total */
-const fuelRow = (label, detail, look, power, largest, total) => {
-  const row = document.createElement("tr");
-  const head = document.createElement("th");
-  head.scope = "row";
-  head.textContent = label;
-  if (detail) {
-    const small = document.createElement("small");
-    small.textContent = detail;
-    head.append(" ", small);
-  }
-  const width = power === undefined || largest <= 0 ? 0 : (100 * Math.max(power, 0)) / largest;
-  const picture = element("svg", { "aria-hidden": "true" });
-  picture.append(element("rect", { class: `fuel-${look}`, width: `${width.toFixed(1)}%` }));
-  row.append(head);
-  const bar = row.insertCell();
-  bar.className = "bar";
-  bar.append(picture);
-  row.insertCell().textContent = power === undefined ? "–" : fill(EN.megawatts, { value: thousands(power) });
-  row.insertCell().textContent = power === undefined
-    ? EN.no_data
-    : fill(EN.share, { value: whole(total > 0 ? (100 * power) / total : 0) });
-  return row;
-};
-
 // --- Drawing: at most once a frame, and never for nobody ------------------------------------------------------
 
 let due = 0;
@@ -314,33 +164,14 @@ const drawAll = () => {
   drawNow(now);
   drawFeed(now);
   drawDay(now);
-  drawMix(now);
+  drawBeyond(now);
+  drawMix(readings.mix, now);
 };
 const schedule = () => {
   if (due === 0 && !document.hidden) due = requestAnimationFrame(drawAll);
 };
-
-cursor.addEventListener("input", () => {
-  follows = cursor.value === cursor.max;
-  schedule();
-});
-/** @param {PointerEvent} event */
-const point = (event) => {
-  if (!at || (event.pointerType === "touch" && event.type === "pointermove" && event.buttons === 0)) return;
-  const ts = at.ts(event.clientX - chart.getBoundingClientRect().left);
-  follows = false;
-  cursor.value = String(1440 - (at.end - ts) / MINUTE);
-  schedule();
-};
-chart.addEventListener("pointermove", point);
-chart.addEventListener("pointerdown", point);
-chart.addEventListener("pointerleave", (event) => {
-  // A finger that is lifted leaves too: what it pointed at stays.
-  if (event.pointerType !== "mouse") return;
-  follows = true;
-  schedule();
-});
-new ResizeObserver(schedule).observe(chart);
+const drawDay = dayChart(readings, schedule);
+const drawBeyond = beyondCard(readings, schedule);
 setInterval(schedule, 10_000);
 
 // --- News -----------------------------------------------------------------------------------------------------
@@ -352,8 +183,10 @@ const decoder = new TextDecoder();
 const prefix = `${page.root}/`;
 const feed = subscribe({
   url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/mqtt`,
-  filters: [TOPICS.carbonNow, TOPICS.carbon24h, TOPICS.mix, TOPICS.feedFuelMix, TOPICS.serviceWeb, TOPICS.webUi]
-    .map((topic) => prefix + topic),
+  filters: [
+    TOPICS.carbonNow, TOPICS.carbon24h, TOPICS.mix, TOPICS.forecast, TOPICS.flows, `${TOPICS.zoneNow}+`,
+    TOPICS.feedFuelMix, TOPICS.serviceWeb, TOPICS.webUi,
+  ].map((topic) => prefix + topic),
   onMessage: (name, bytes, retained) => {
     if (!name.startsWith(prefix)) return;
     const topic = name.slice(prefix.length);

@@ -76,3 +76,16 @@ export const thousands = (value) => WHOLE.format(Math.sign(value) * Math.round(M
 
 /** A whole number. @param {number} value */
 export const whole = (value) => String(Math.sign(value) * Math.round(Math.abs(value)) || 0);
+
+/**
+ * The sentence for best hours that start at `ts`, within a day of `now`: a night that begins today and ends
+ * before 6 AM is tonight.
+ * @param {number} ts @param {number} now
+ */
+export const dayWord = (ts, now) => {
+  const [there, here] = [parts(ts), parts(now)];
+  const sameDay = there.year === here.year && there.month === here.month && there.day === here.day;
+  const hourThere = minuteOfDay(ts) / 60;
+  if (!sameDay) return hourThere < 6 ? "best_tonight" : "best_tomorrow";
+  return hourThere < 18 && minuteOfDay(now) < 18 * 60 ? "best_today" : "best_tonight";
+};

@@ -1,18 +1,27 @@
 // The newest message of each topic, read with the same distrust as on the server (domain/src/wire): a
 // payload that is not what its topic promises is dropped, and what was held stays.
 
-import { TOPICS } from "./topics.js";
+import { minuteOfDay } from "./format.js";
+import { TOPICS, ZONES } from "./topics.js";
 
 /**
  * @typedef {{ ts: number, value: number, life_cycle: number | null, verdict: string | null,
  *   percentile_7d: number | null, percentile_hours: number | null, p33: number | null, p67: number | null,
  *   min_7d: number | null, max_7d: number | null, factor_set: string, complete: boolean,
- *   missing: string[], unknown: string[], origin: string }} Now
+ *   missing: string[], unknown: string[], consumption: number | null, production_only: string | null,
+ *   marginal: number | null, marginal_basis: string | null, origin: string }} Now
  * @typedef {{ ts: number[], values: number[], factor_set: string, origin: string }} Series
  * @typedef {{ ts: number, fuels: Record<string, number>, origin: string }} Mix
  * @typedef {{ ts: number, state: string, reason: string }} FeedStatus
+ * @typedef {{ ts: number, net: Record<string, number> }} Flows
+ * @typedef {{ ts: number, marginal: number, basis: string, clamped: boolean }} ZoneNow
+ * @typedef {{ start: number, end: number, value: number, p10: number, p90: number }} Slot
+ * @typedef {{ ts: number, model: string, basis: string, slots: Slot[], origin: string }} Forecast  `ts`: issued
+ * @typedef {{ day: number, hours: number, mape: number | null, mae: number | null, coverage: number | null }} Horizon
+ * @typedef {{ ts: number, basis: string, days: number, horizons: Horizon[] }} Skill
  */
 
+const MINUTE = 60_000;
 const ORIGINS = ["nyiso", "recorded", "generated"];
 const VERDICTS = ["clean", "average", "dirty", "flat"];
 
@@ -75,6 +84,10 @@ const readNow = (json) => ({
   complete: json.complete === true,
   missing: texts(json.missing ?? []),
   unknown: texts(json.unknown ?? []),
+  consumption: optional(json.consumption, grams),
+  production_only: optional(json.production_only, text),
+  marginal: optional(json.marginal, grams),
+  marginal_basis: optional(json.marginal_basis, text),
   origin: oneOf(json.origin ?? "nyiso", ORIGINS),
 });
 
@@ -98,11 +111,67 @@ const readMix = (json) => {
 /** @param {any} json @returns {FeedStatus} */
 const readFeed = (json) => ({ ts: instant(json.checked), state: text(json.state), reason: text(json.reason) });
 
+/** @param {any} json @returns {Flows} */
+const readFlows = (json) => {
+  must(typeof json.net === "object" && json.net !== null, "flows without neighbors");
+  for (const flow of Object.values(json.net)) number(flow, -10_000, 10_000);
+  return { ts: instant(json.ts), net: json.net };
+};
+
+/** @param {any} json @returns {ZoneNow} */
+const readZone = (json) => ({
+  ts: instant(json.ts), marginal: grams(json.marginal), basis: text(json.marginal_basis), clamped: json.clamped === true,
+});
+
+/** @param {any} json @returns {Forecast} */
+const readForecast = (json) => {
+  const [start, step] = [instant(json.start), number(json.step_s, 60, 86_400) * 1000];
+  const [values, p10, p90] = [json.values, json.p10, json.p90].map((list) => {
+    must(Array.isArray(list), "a forecast without its lists");
+    return /** @type {number[]} */ (list.map(grams));
+  });
+  must(p10.length === values.length && p90.length === values.length, "a band of another length than its line");
+  const slots = values.map((value, i) => ({
+    start: start + i * step, end: start + (i + 1) * step, value, p10: p10[i], p90: p90[i],
+  }));
+  return {
+    ts: instant(json.issued), model: text(json.model), basis: text(json.basis), slots,
+    origin: oneOf(json.origin ?? "nyiso", ORIGINS),
+  };
+};
+
+/** @param {any} json @returns {Skill} */
+const readSkill = (json) => {
+  must(Array.isArray(json.horizons), "a skill without its days");
+  /** @param {unknown} value */
+  const positive = (value) => number(value, 0, 1e6);
+  const horizons = json.horizons.map((/** @type {any} */ day) => ({
+    day: positive(day.day), hours: positive(day.hours), mape: optional(day.mape, positive),
+    mae: optional(day.mae, positive), coverage: optional(day.coverage_p10_p90, positive),
+  }));
+  return { ts: instant(json.ts), basis: text(json.basis), days: positive(json.days), horizons };
+};
+
+/** @typedef {"waiting" | "fresh" | "late" | "old"} Freshness */
+
+/** How old the newest reading is. @param {number | undefined} ts @param {number} now @returns {Freshness} */
+export const freshness = (ts, now) => {
+  if (ts === undefined) return "waiting";
+  const age = now - ts;
+  // Just after midnight the new day's file appears late.
+  if (age <= (minuteOfDay(now) < 30 ? 30 : 20) * MINUTE) return "fresh";
+  return age <= 60 * MINUTE ? "late" : "old";
+};
+
 export class Readings {
   /** @type {Now | null} */ now = null;
   /** @type {Series | null} */ day = null;
   /** @type {Mix | null} */ mix = null;
   /** @type {FeedStatus | null} */ feed = null;
+  /** @type {Flows | null} */ flows = null;
+  /** @type {Forecast | null} */ forecast = null;
+  /** @type {Skill | null} */ skill = null;
+  /** By slug. @type {Record<string, ZoneNow | null>} */ zones = {};
 
   /**
    * Takes a message of the topic (without its root); says whether the page has to change.
@@ -111,12 +180,16 @@ export class Readings {
   accept(topic, payload) {
     try {
       switch (topic) {
-        case TOPICS.carbonNow: return this.#keep("now", readNow, payload);
-        case TOPICS.carbon24h: return this.#keep("day", readSeries, payload);
-        case TOPICS.mix: return this.#keep("mix", readMix, payload);
-        case TOPICS.feedFuelMix: return this.#keep("feed", readFeed, payload);
-        default: return false;
+        case TOPICS.carbonNow: return this.#keep(this, "now", readNow, payload);
+        case TOPICS.carbon24h: return this.#keep(this, "day", readSeries, payload);
+        case TOPICS.mix: return this.#keep(this, "mix", readMix, payload);
+        case TOPICS.feedFuelMix: return this.#keep(this, "feed", readFeed, payload);
+        case TOPICS.flows: return this.#keep(this, "flows", readFlows, payload);
+        case TOPICS.forecast: return this.#keep(this, "forecast", readForecast, payload);
+        case TOPICS.skill: return this.#keep(this, "skill", readSkill, payload);
       }
+      const zone = topic.startsWith(TOPICS.zoneNow) ? topic.slice(TOPICS.zoneNow.length) : "";
+      return ZONES.includes(zone) && this.#keep(this.zones, zone, readZone, payload);
     } catch (error) {
       console.warn(`dropped a message of ${topic}: ${error instanceof Error ? error.message : error}`);
       return false;
@@ -125,7 +198,7 @@ export class Readings {
 
   /** What is least like New York's grid wins. */
   get origin() {
-    const origins = [this.now, this.mix, this.day].map((message) => message?.origin);
+    const origins = [this.now, this.mix, this.day, this.forecast].map((message) => message?.origin);
     return ["generated", "recorded"].find((origin) => origins.includes(origin)) ?? "nyiso";
   }
 
@@ -141,15 +214,15 @@ export class Readings {
     return points.filter((point) => point.ts >= from);
   }
 
-  /** @param {"now" | "day" | "mix" | "feed"} name @param {(json: any) => any} read @param {string} payload */
-  #keep(name, read, payload) {
+  /** @param {any} shelf @param {string} name @param {(json: any) => any} read @param {string} payload */
+  #keep(shelf, name, read, payload) {
     // An empty payload: the broker has forgotten the topic.
     const message = payload === "" ? null : read(JSON.parse(payload));
     /** @param {any} held */
     const stamp = (held) => (Array.isArray(held.ts) ? (held.ts.at(-1) ?? -Infinity) : held.ts);
-    const held = this[name];
+    const held = shelf[name];
     if (message && held && stamp(message) < stamp(held)) return false;
-    this[name] = message;
+    shelf[name] = message;
     return true;
   }
 }

@@ -20,3 +20,6 @@ export const TOPICS = {
   serviceWeb: "status/web",
   fuelReading: "upstream/fuel-mix/",
 };
+
+// The load zones, as topics spell them.
+export const ZONES = ["capitl", "centrl", "dunwod", "genese", "hud-vl", "longil", "mhk-vl", "millwd", "nyc", "north", "west"];

@@ -4,16 +4,20 @@
 use chrono::TimeDelta;
 
 use domain::Timestamp;
-use domain::wire::{CarbonForecast, CarbonNow, ForecastSlot, Skill, ZoneNow};
+use domain::consumption::Neighbor;
+use domain::wire::{CarbonForecast, CarbonNow, Flows, ForecastSlot, Skill, ZoneNow};
 use domain::zone::LoadZone;
 
 use super::super::template::escape;
 use super::super::words::{fill, word};
 use super::super::{eastern, retained::Snapshot};
-use super::whole;
+use super::{thousands, whole};
 
 /// A forecast that is older says nothing: the service that makes it is gone.
 const OLDEST: TimeDelta = TimeDelta::hours(6);
+
+/// Flows and rates that are older say nothing of now.
+const OLD: TimeDelta = TimeDelta::hours(1);
 
 /// How far ahead the page looks.
 const AHEAD: TimeDelta = TimeDelta::hours(24);
@@ -29,10 +33,16 @@ const WORTH_WAITING: f64 = 0.95;
 pub struct Outlook {
     /// Production beside imports, or why not.
     pub imports: String,
+    /// What comes over the borders: a row a neighbor.
+    pub neighbor_rows: String,
+    /// Since when.
+    pub neighbors: String,
     /// The best hours of the next 24, or that there is no forecast.
     pub best: String,
     /// What the dashed line is.
     pub forecast_basis: String,
+    /// The heading of the chart.
+    pub day_title: String,
     /// Hour by hour.
     pub forecast_rows: String,
     /// The next kilowatt-hour of the whole state.
@@ -53,6 +63,11 @@ impl Outlook {
             outlook.imports = imports(reading);
             outlook.marginal = marginal(reading);
         }
+        if let Some(flows) = &snapshot.flows {
+            let time = eastern::time_and_day(flows.ts, now);
+            outlook.neighbors = fill("neighbors", &[("time", &time)]);
+            outlook.neighbor_rows = neighbor_rows(flows, now);
+        }
         outlook.forecast(snapshot.forecast.as_deref(), now);
         for (zone, rate) in &snapshot.zones {
             outlook.zone_rows += &zone_row(*zone, rate);
@@ -62,6 +77,7 @@ impl Outlook {
     }
 
     fn forecast(&mut self, forecast: Option<&CarbonForecast>, now: Timestamp) {
+        self.day_title = word("day_title").to_owned();
         let Some(forecast) = forecast else {
             self.best = word("forecast_none").to_owned();
             return;
@@ -72,6 +88,7 @@ impl Outlook {
             self.best = fill("forecast_old", &[("time", &time)]);
             return;
         }
+        self.day_title = word("day_title_ahead").to_owned();
         self.best = best(&ahead, now);
         let time = eastern::time_and_day(forecast.issued, now);
         let basis = fill("forecast_basis", &[("basis", &forecast.basis), ("time", &time)]);
@@ -98,7 +115,10 @@ impl Outlook {
             let number = |value: Option<f64>, name| {
                 value.map_or_else(
                     || "–".to_owned(),
-                    |value| fill(name, &[("value", &format!("{value:.1}"))]),
+                    // Rounded by hand: of a tie the formatter takes the even digit, and the script does not.
+                    |value| {
+                        fill(name, &[("value", &format!("{:.1}", (value * 10.0).round() / 10.0))])
+                    },
                 )
             };
             self.skill_rows += &row(
@@ -182,6 +202,29 @@ fn imports(reading: &CarbonNow) -> String {
         (None, Some(reason)) => fill("production_only", &[("reason", reason)]),
         (None, None) => String::new(),
     }
+}
+
+fn neighbor_rows(flows: &Flows, now: Timestamp) -> String {
+    if now - flows.ts > OLD {
+        return String::new();
+    }
+    let rows = Neighbor::ALL.into_iter().map(Neighbor::name).map(|name| {
+        let Some(flow) = flows.net.get(name) else {
+            return row(word(name), &[word("no_data").to_owned()]);
+        };
+        let sentence = if flow.round() < 0.0 { "exporting" } else { "megawatts" };
+        row(word(name), &[fill(sentence, &[("value", &thousands(flow.abs()))])])
+    });
+    rows.collect()
+}
+
+/// What the chooser of a load zone offers.
+pub fn zone_options() -> String {
+    let option = |zone: LoadZone| {
+        let slug = zone.slug();
+        format!(r#"<option value="{slug}">{}</option>"#, escape(word(slug)))
+    };
+    LoadZone::ALL.into_iter().map(option).collect()
 }
 
 fn marginal(reading: &CarbonNow) -> String {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use cloud::web::ASSETS;
 use domain::wire::{Signal, Topic};
+use domain::zone::LoadZone;
 use reqwest::StatusCode;
 
 use super::{Site, header};
@@ -35,7 +36,7 @@ fn asked_for(html: &str, before: &str) -> BTreeSet<String> {
 #[tokio::test]
 async fn every_import_exists_and_is_preloaded() {
     let site = Site::start().await;
-    for (path, entry) in [("/", "app.js"), ("/console", "console.js")] {
+    for (path, entry) in [("/", "app.js"), ("/about", "about.js"), ("/console", "console.js")] {
         let html = site.text(path).await;
         let mut needed = BTreeSet::new();
         imports(entry, &mut needed);
@@ -113,6 +114,9 @@ fn the_topics_of_the_page_are_the_contracts() {
     )
     .collect();
     assert_eq!(named, expected);
+    let zones = script.split_once("export const ZONES = ").unwrap().1.trim().trim_end_matches(';');
+    let zones: Vec<&str> = serde_json::from_str(zones).unwrap();
+    assert_eq!(zones, LoadZone::ALL.map(LoadZone::slug));
     // Nowhere else does a script write a topic.
     for asset in ASSETS.all().iter().filter(|asset| asset.name.ends_with(".js")) {
         if asset.name == "topics.js" || asset.name == "console.js" {
@@ -121,6 +125,24 @@ fn the_topics_of_the_page_are_the_contracts() {
         for topic in &expected {
             assert!(!source(asset.name).contains(&format!("\"{topic}")), "{}: {topic}", asset.name);
         }
+    }
+}
+
+/// Comments on lines of their own do not travel; code does, and keeps its line.
+#[test]
+fn scripts_travel_without_their_comments() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/web/assets");
+    for asset in ASSETS.all().iter().filter(|asset| asset.name.ends_with(".js")) {
+        let written = std::fs::read_to_string(format!("{folder}/{}", asset.name)).unwrap();
+        let sent = source(asset.name);
+        assert_eq!(written.lines().count(), sent.lines().count(), "{}", asset.name);
+        for (written, sent) in written.lines().zip(sent.lines()) {
+            let text = written.trim();
+            let comment =
+                text.starts_with("//") || text.starts_with('*') || text.starts_with("/**");
+            assert!(sent == written || (sent.is_empty() && comment), "{}: {written}", asset.name);
+        }
+        assert!(!sent.contains("@param"), "{}", asset.name);
     }
 }
 

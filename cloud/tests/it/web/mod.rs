@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use cloud::web::{Retained, WebConfig, WebState};
 use domain::Timestamp;
 use domain::wire::Root;
+use domain::zone::LoadZone;
 
 /// 6:12 PM Eastern, a Tuesday.
 const NOW: &str = "2026-03-10T22:12:00Z";
@@ -81,6 +82,16 @@ pub const SKILL: &str = concat!(
     r#"{"day":2,"hours":0,"mape":null,"mae":null,"coverage_p10_p90":null}],"origin":"nyiso"}"#
 );
 
+pub const FLOWS: &str = concat!(
+    r#"{"ts":"2026-03-10T22:00:00Z","units":"MW","net":{"HQ":1250.0,"Ontario":612.4,"New England":-220.0},"#,
+    r#""points":{"23324":1250.0},"origin":"nyiso"}"#
+);
+
+pub const ZONE: &str = concat!(
+    r#"{"ts":"2026-03-10T22:00:00Z","zone":"nyc","marginal":455.0,"units":"g / kWh","#,
+    r#""marginal_basis":"NYISO implied marginal emission rate, real time","clamped":false,"origin":"nyiso"}"#
+);
+
 /// A running web service.
 pub struct Site {
     pub retained: Arc<Retained>,
@@ -130,8 +141,12 @@ impl Site {
             ("archive/co2/7d", series(672, 900)),
             ("forecast/co2", forecast("average, production, direct")),
             ("forecast/co2/skill", SKILL.to_owned()),
+            ("upstream/flows", FLOWS.to_owned()),
         ] {
             site.accept(topic, &payload);
+        }
+        for zone in LoadZone::ALL.map(LoadZone::slug) {
+            site.accept(&format!("computed/co2/{zone}"), &ZONE.replace("nyc", zone));
         }
         site
     }

@@ -1,0 +1,55 @@
+// What comes over the borders, and the next kilowatt-hour, in the zone that was chosen.
+
+import { timeAndDay } from "./format.js";
+import { imports, marginal, neighborRows, zoneMarginal } from "./outlook.js";
+import { find, say, show, table } from "./page.js";
+import { ZONES } from "./topics.js";
+import { EN, fill } from "./words.js";
+
+/** What the choice is kept under: in this browser, and nowhere else. */
+const KEPT = "ny-power-zone";
+
+/** A browser may refuse to keep anything. @returns {string} */
+const kept = () => {
+  try {
+    const slug = localStorage.getItem(KEPT) ?? "";
+    return ZONES.includes(slug) ? slug : "";
+  } catch {
+    return "";
+  }
+};
+
+/**
+ * Makes the chooser live; what it returns draws the card.
+ * @param {import("./readings.js").Readings} readings @param {() => void} schedule asks for a drawing
+ */
+export const beyondCard = (readings, schedule) => {
+  /** Someone has just chosen: a screen reader says what came of it. */
+  let asked = false;
+  const chooser = /** @type {HTMLSelectElement} */ (find("zone"));
+  chooser.value = kept();
+  chooser.addEventListener("change", () => {
+    try {
+      localStorage.setItem(KEPT, chooser.value);
+    } catch {
+      // It holds until the page is closed.
+    }
+    asked = true;
+    schedule();
+  });
+
+  /** @param {number} now */
+  return (now) => {
+    const reading = readings.now;
+    say("imports", reading ? imports(reading) : "");
+    const rows = neighborRows(readings.flows, now);
+    table("neighbors", rows);
+    show("neighbors-table", rows.length > 0);
+    if (readings.flows) say("neighbors-caption", fill(EN.neighbors, { time: timeAndDay(readings.flows.ts, now) }));
+    const zone = chooser.value;
+    if (zone !== "") say("marginal", zoneMarginal(zone, readings.zones[zone], now));
+    else say("marginal", reading ? marginal(reading) : "");
+    if (asked) say("announcer", find("marginal").textContent ?? "");
+    asked = false;
+  };
+};
