@@ -217,7 +217,7 @@ fn messages(name: Name, snapshot: &Snapshot, now: Timestamp) -> String {
 /// The part of a forecast that the chart shows: four days would weigh more than the page. The stream brings
 /// them all.
 fn shown(forecast: &CarbonForecast, now: Timestamp) -> CarbonForecast {
-    let until = now + TimeDelta::hours(25);
+    let until = now.max(forecast.start) + TimeDelta::hours(25);
     let slots = forecast.slots().take_while(|slot| slot.start < until).count();
     let cut = |list: &[f64]| list[..slots].to_vec();
     CarbonForecast {

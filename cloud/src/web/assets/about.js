@@ -37,7 +37,7 @@ const skillNote = (skill, now) => {
 let due = 0;
 const draw = () => {
   due = 0;
-  const now = Date.now() + offset;
+  const now = readings.present(Date.now() + offset);
   find("feed").dataset.feed = connection;
   say("feed-text", EN[connection]);
   const { now: reading, forecast, skill, zones } = readings;

@@ -163,8 +163,8 @@ const drawAll = () => {
   const now = serverNow();
   drawNow(now);
   drawFeed(now);
-  drawDay(now);
-  drawBeyond(now);
+  drawDay(readings.present(now));
+  drawBeyond(readings.present(now));
   drawMix(readings.mix, now);
 };
 const schedule = () => {

@@ -170,7 +170,8 @@ const boundary = (at, points, bound, words, shift) => {
     .filter((point) => at.x(point.ts) > left - 8 && at.x(point.ts) < left + room)
     .map((point) => Math.abs(at.y(point.value) - (y + shift - 4))));
   let best = LEFT + 8;
-  for (let left = best; left + room < at.width - RIGHT; left += 24) {
+  // Over the past only: in the band it would not read.
+  for (let left = best; left + room < at.x(at.end); left += 24) {
     if (clearance(left) > clearance(best) + 1) best = left;
   }
   // The left edge is where eyes look first: good enough there is better than best elsewhere.
@@ -218,13 +219,12 @@ const ends = (list, of) => [list.reduce((a, b) => (of(b) < of(a) ? b : a)), list
  */
 export const draw = (svg, at, points, slots, { p33, p67, named, cursor, current, now, best }) => {
   const newest = points[points.length - 1];
-  const curves = [...points, ...along(slots, "value"), ...along(slots, "p10"), ...along(slots, "p90")];
   const { behind, before } = outlook(at, slots, now, best);
   const parts = [
     ...behind,
     ...grid(at),
-    ...boundary(at, curves, p33, named ? EN.clean_below : "", 16),
-    ...boundary(at, curves, p67, named ? EN.dirty_above : "", -7),
+    ...boundary(at, points, p33, named ? EN.clean_below : "", 16),
+    ...boundary(at, points, p67, named ? EN.dirty_above : "", -7),
     ...before,
     element("path", { class: "line", d: linePath(points, at.x, at.y) }),
     element("circle", { class: "end", cx: at.x(newest.ts).toFixed(1), cy: at.y(newest.value).toFixed(1), r: 5 }),

@@ -202,6 +202,11 @@ export class Readings {
     return ["generated", "recorded"].find((origin) => origins.includes(origin)) ?? "nyiso";
   }
 
+  /** The present: a record that is played back faster runs ahead of the clock. @param {number} now */
+  present(now) {
+    return Math.max(now, this.now?.ts ?? now);
+  }
+
   /**
    * The last 24 hours, with the newest reading where the series does not have it yet.
    * @returns {{ ts: number, value: number }[]}

@@ -58,6 +58,8 @@ pub struct Outlook {
 impl Outlook {
     /// What there is to say about `snapshot` at `now`.
     pub fn of(snapshot: &Snapshot, now: Timestamp) -> Self {
+        // A record that is played back faster runs ahead of the clock: its newest reading is the present.
+        let now = snapshot.now.as_ref().map_or(now, |reading| reading.ts.max(now));
         let mut outlook = Self::default();
         if let Some(reading) = &snapshot.now {
             outlook.imports = imports(reading);
@@ -324,6 +326,20 @@ mod tests {
             NOW,
             "Now is about as good as it gets in the next 24 hours, near 210 g per kWh.",
         );
+    }
+
+    /// A record that is played back at a thousand times its speed is days ahead of the clock soon.
+    #[test]
+    fn the_present_is_where_the_data_are() {
+        let json = r#"{"ts":"2026-03-10T22:10:00Z","value":210,"units":"g / kWh","factor_set":"x","complete":true}"#;
+        let snapshot = Snapshot {
+            now: Some(Arc::new(CarbonNow::from_json(json.as_bytes()).unwrap())),
+            forecast: Some(Arc::new(forecast(|_| 200.0))),
+            ..Snapshot::default()
+        };
+        let outlook = Outlook::of(&snapshot, at("2026-03-01T00:00:00Z"));
+        assert!(outlook.best.starts_with("Now is about as good"), "{}", outlook.best);
+        assert_eq!(outlook.forecast_rows.matches("<tr>").count(), 25);
     }
 
     #[test]
