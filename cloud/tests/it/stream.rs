@@ -9,4 +9,5 @@ mod forecast;
 mod kill;
 mod pump;
 mod rig;
+mod slow_disk;
 mod ties;

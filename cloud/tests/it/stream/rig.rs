@@ -17,7 +17,7 @@ use domain::units::Megawatts;
 use domain::wire::{Mix, Root};
 use nyiso::client::{Client, ClientConfig};
 use service::clock::ManualClock;
-use service::history::{SledConfig, SledHistory};
+use service::history::{History, SledConfig, SledHistory};
 use service::mqtt::{ClientName, MqttConfig, Password, Publisher, connect};
 use tempfile::TempDir;
 use testkit::{PATIENCE, Received, Subscriber};
@@ -157,6 +157,11 @@ impl Rig {
 
     /// Starts co2 and the forecast beside it; what is sent to the second is taken for an archive.
     pub fn co2(&self) -> (Service, mpsc::Sender<Vec<Mix>>) {
+        self.co2_with(self.store("co2"))
+    }
+
+    /// The same, with a store of the test's.
+    pub fn co2_with(&self, store: Arc<dyn History>) -> (Service, mpsc::Sender<Vec<Mix>>) {
         let subscriptions = co2::subscriptions(&Root::default());
         let (publisher, events, session): (Publisher, _, _) =
             connect(self.session("co2"), subscriptions).unwrap();
@@ -167,7 +172,6 @@ impl Rig {
         };
         let (older_tx, older_rx) = mpsc::channel(2);
         let stop = CancellationToken::new();
-        let store = self.store("co2");
         let (teller, news) = forecast::channel();
         let forecast = forecast::run(
             ForecastConfig {
