@@ -36,6 +36,8 @@ pub struct IntensityStream {
     newest: Option<Timestamp>,
     /// The last reading given, which an incomplete instant leaves no other trace of.
     last: Option<Sample>,
+    /// The newest reading and its mix.
+    said: Option<(Mix, CarbonNow)>,
     /// The last correction, which a broker may deliver twice and retain.
     last_revised: Option<Mix>,
     /// Instants in the window that no reading was given for: they came from an archive.
@@ -73,6 +75,7 @@ impl IntensityStream {
             held: None,
             newest: None,
             last: None,
+            said: None,
             last_revised: None,
             unannounced: BTreeSet::new(),
         }
@@ -181,20 +184,50 @@ impl IntensityStream {
         } else {
             self.remove(mix.ts);
         }
-        let sample = sample(mix.ts, intensity);
+        let now = self.reading(mix, &fuels, &intensity);
+        if newest {
+            self.held = now.verdict.or(self.held);
+            self.said = Some((mix.clone(), now.clone()));
+        }
+        Accepted::Reading { now: Box::new(now), newest }
+    }
+
+    /// The newest reading as it is with what has come since: older mixes, from an archive, have given it a place
+    /// in the week, or flows its imports. `None` where that changes nothing, and before the first reading.
+    pub fn restated(&mut self) -> Option<CarbonNow> {
+        let (mix, before) = self.said.take()?;
+        let fuels = mix.fuel_mix();
+        let plain = average_intensity(&fuels, self.factors).ok()?;
+        let sun = self.nights.split(&fuels).sun_mw;
+        let intensity = average_intensity_with_sun(&fuels, self.factors, sun).unwrap_or(plain);
+        if intensity.complete {
+            self.insert(mix.ts, plain, intensity);
+        }
+        let now = self.reading(&mix, &fuels, &intensity);
+        self.held = now.verdict.or(self.held);
+        let news = (now != before).then(|| now.clone());
+        self.said = Some((mix, now));
+        news
+    }
+
+    /// The newest reading was given without imports, since no flows were at hand.
+    pub fn lacks_flows(&self) -> bool {
+        self.said.as_ref().is_some_and(|(_, now)| now.consumption.is_none())
+    }
+
+    /// The payload of a mix.
+    fn reading(&self, mix: &Mix, fuels: &FuelMix, intensity: &AverageIntensity) -> CarbonNow {
+        let sample = sample(mix.ts, *intensity);
         let standing = WeekStanding::of(sample.grams_per_kwh, &self.window);
         let verdict =
             standing.filter(|_| intensity.complete).and_then(|week| week.verdict(self.held));
-        if newest {
-            self.held = verdict.or(self.held);
-        }
         let consumption = self.flows.near(mix.ts).and_then(|flows| {
             // Of the fuels that the intensity is of: an unknown one has no part in it.
             let generation = fuels.fuels().map(|(_, power)| power.value()).sum();
-            consumption_intensity(&intensity, generation, Some(flows), NeighborFactors::load())
+            consumption_intensity(intensity, generation, Some(flows), NeighborFactors::load())
         });
-        let marginal = Marginal::estimate(&fuels);
-        let now = CarbonNow {
+        let marginal = Marginal::estimate(fuels);
+        CarbonNow {
             ts: mix.ts,
             value: sample.grams_per_kwh,
             units: GRAMS_PER_KWH.to_owned(),
@@ -221,8 +254,7 @@ impl IntensityStream {
             unknown: fuels.unknown().iter().map(|(name, _)| name.clone()).collect(),
             revised: mix.revised,
             origin: self.origin,
-        };
-        Accepted::Reading { now: Box::new(now), newest }
+        }
     }
 
     /// `archive/co2/24h`: each instant of the last 24 hours.
@@ -314,6 +346,35 @@ mod tests {
             Accepted::Reading { now, .. } => *now,
             other => panic!("no reading: {other:?}"),
         }
+    }
+
+    #[test]
+    fn a_reading_is_restated_when_older_mixes_or_flows_come_after_it() {
+        let mut stream = stream();
+        assert_eq!(stream.restated(), None);
+        let alone = reading(stream.accept(&mix(0, 1000.0, 0.0)));
+        assert_eq!((alone.verdict, stream.lacks_flows(), stream.restated()), (None, true, None));
+        for minutes in (5..7 * 24 * 60).step_by(5) {
+            let wind = f64::from(u32::try_from(minutes % 1440).unwrap());
+            assert!(stream.remember_archived(&mix(-minutes, 1000.0, wind)));
+        }
+        let placed = stream.restated().unwrap();
+        assert_eq!((placed.ts, placed.value, placed.revised), (alone.ts, alone.value, false));
+        assert_eq!((placed.verdict, alone.percentile_hours), (Some(Verdict::Dirty), Some(0.1)));
+        assert!(placed.percentile_hours.unwrap() > 160.0, "{placed:?}");
+        assert_eq!(stream.restated(), None, "said once");
+        let mut flows = NetFlows::new(at(0));
+        for neighbor in crate::consumption::Neighbor::ALL {
+            flows.set(neighbor, Megawatts::new(0.0).unwrap());
+        }
+        stream.remember_flows(flows);
+        let used = stream.restated().unwrap();
+        assert_eq!(
+            (used.consumption, used.production_only, stream.lacks_flows()),
+            (Some(395.0), None, false)
+        );
+        // The retained snapshot of the mix is no news either way.
+        assert_eq!(draw(stream.accept(&mix(0, 1000.0, 0.0))), "Known");
     }
 
     #[test]
