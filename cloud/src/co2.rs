@@ -153,6 +153,8 @@ struct Co2 {
     foreign_said: bool,
     /// The same of stamps ahead of the clock.
     future_said: bool,
+    /// Older mixes came since the series were published.
+    older_came: bool,
     /// The newest reading that the log does not know: of a catch-up it is told the last one.
     unlogged: Option<Box<CarbonNow>>,
 }
@@ -187,6 +189,7 @@ impl Co2 {
             zones: ZonesNow::default(),
             foreign_said: false,
             future_said: false,
+            older_came: false,
             unlogged: None,
         })
     }
@@ -200,8 +203,11 @@ impl Co2 {
                     return Ok(false);
                 };
                 if self.admit(flows.origin) {
+                    let lacked = self.stream.lacks_flows();
                     self.stream.remember_flows(flows.net_flows());
                     self.forecast.tell(News::Flows(flows));
+                    // They are the newest reading's too: without this it would be without imports until the next.
+                    return Ok(lacked && self.restate());
                 }
             }
             Some(Topic::LoadForecast) => {
@@ -289,6 +295,15 @@ impl Co2 {
         }
     }
 
+    /// Says the newest reading anew where what came after it has changed it; true when it did. Retained, with the
+    /// same `ts`: no event, and no reader of events takes it for one.
+    fn restate(&mut self) -> bool {
+        let Some(now) = self.stream.restated() else { return false };
+        let topic = self.config.root.topic(&Topic::CarbonNow);
+        self.publisher.send(Publication::snapshot(topic, now.to_json()));
+        true
+    }
+
     /// Keeps a mix, on a thread that may wait for the disk. The reading does not depend on it: a full disk must not
     /// end the stream.
     async fn keep(&self, mix: Mix) -> anyhow::Result<()> {
@@ -337,6 +352,7 @@ impl Co2 {
         }
         if !span.is_empty() {
             self.forecast.tell(News::Mixes(span));
+            self.older_came = true;
         }
         Ok(true)
     }
@@ -355,6 +371,11 @@ impl Co2 {
                 percentile_7d = now.percentile_7d.map(|percentile| format!("{percentile:.0}")),
                 "average intensity (production, direct)"
             );
+        }
+        // The newest reading came first and knew little of the week: at a first start it would have no verdict until
+        // the next.
+        if std::mem::take(&mut self.older_came) {
+            self.restate();
         }
         for (topic, series) in
             [(Topic::Carbon24h, self.stream.day()), (Topic::Carbon7d, self.stream.week())]

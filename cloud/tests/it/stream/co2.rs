@@ -20,6 +20,7 @@ with_both_brokers!(
     a_reading_travels_from_file_to_intensity,
     a_restart_goes_on_from_its_store,
     a_correction_travels_on,
+    what_comes_after_a_reading_is_said_of_it_too,
 );
 
 async fn a_reading_travels_from_file_to_intensity(bench: Bench) {
@@ -46,6 +47,44 @@ async fn a_reading_travels_from_file_to_intensity(bench: Bench) {
     };
     assert_eq!(day["ts"][1], text(newest));
     assert_eq!(day["values"].as_array().unwrap().len(), 2);
+    pump.stop().await;
+    co2.stop().await;
+}
+
+/// At a first start the archive and the flows come when they come: the reading that was quicker is said anew.
+async fn what_comes_after_a_reading_is_said_of_it_too(bench: Bench) {
+    let rig = Rig::new(bench, NOON).await;
+    let (co2, archive) = rig.co2();
+    let pump = rig.pump();
+    let mut all = rig.subscriber("ny-power/#").await;
+    let newest = rig.push(10, 300.0, 600.0);
+    let alone = about(&mut all, NOW, newest).await;
+    assert_eq!(alone["verdict"], serde_json::Value::Null);
+    assert!(alone["production_only"].as_str().is_some(), "{alone}");
+
+    let week = (1..7 * 24 * 12).map(|index| {
+        let ts = newest - TimeDelta::minutes(index * 5);
+        Mix::new(&mix(ts, 300.0, (index % 100) as f64 * 5.0), 300, false, Origin::Generated)
+    });
+    archive.send(week.collect()).await.unwrap();
+    let placed = about(&mut all, NOW, newest).await;
+    assert!(placed["percentile_hours"].as_f64().unwrap() > 160.0, "{placed}");
+    assert!(placed["verdict"].is_string(), "{placed}");
+    assert_eq!((&placed["value"], &placed["revised"]), (&alone["value"], &false.into()));
+
+    let mut net = NetFlows::new(newest);
+    for neighbor in Neighbor::ALL {
+        net.set(neighbor, Megawatts::new(100.0).unwrap());
+    }
+    let flows = Flows::new(&net, [], Origin::Generated).to_json();
+    let flows = String::from_utf8(flows).unwrap();
+    testkit::publish(rig.bench.addr(), PUMP, "ny-power/upstream/flows", &flows, true).await;
+    let used = about(&mut all, NOW, newest).await;
+    assert!(used["consumption"].is_number() && used["production_only"].is_null(), "{used}");
+
+    // Who comes later has it from the broker.
+    let retained = rig.subscriber(NOW).await.next(NOW, PATIENCE).await;
+    assert_eq!(json(&retained), used);
     pump.stop().await;
     co2.stop().await;
 }
