@@ -2,6 +2,7 @@
 
 mod ask;
 mod check_config;
+mod doctor;
 mod history;
 mod override_;
 mod period;
@@ -46,6 +47,7 @@ enum Command {
     WithSettings(WithSettings),
     Plan(plan::PlanArgs),
     Setup(setup::SetupArgs),
+    Doctor(doctor::DoctorArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -81,6 +83,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
     let given = arguments.config.as_deref();
     let outcome = match arguments.command {
         Command::Setup(setup) => setup::run(&setup, given),
+        Command::Doctor(doctor) => doctor::run(&doctor, given),
         Command::Plan(plan) => match &plan.forecast {
             Some(forecast) => {
                 plan::run(&plan, forecast, SystemClock::new().now(), &mut std::io::stdout().lock())

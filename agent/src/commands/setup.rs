@@ -26,6 +26,7 @@ use service::clock::{Clock as _, SystemClock};
 
 use crate::config::{Config, USUAL_FILE};
 use answers::Answers;
+pub(super) use charge::length;
 use questions::Interview;
 use talk::{Stop, Talk, Tone};
 

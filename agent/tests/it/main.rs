@@ -8,6 +8,7 @@ mod charge;
 mod cli;
 mod clock;
 mod desk;
+mod doctor;
 mod faults;
 mod feed;
 mod gpio;

@@ -1,6 +1,6 @@
 //! Whether a broker lets us in.
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{anyhow, bail};
 use service::mqtt::{BrokerUrl, Event, MqttConfig, OnRefusal, connect};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -56,7 +56,8 @@ pub(super) async fn log_in(mut mqtt: MqttConfig) -> anyhow::Result<()> {
 async fn reach(url: &BrokerUrl) -> anyhow::Result<()> {
     let host = url.host().trim_start_matches('[').trim_end_matches(']');
     match timeout(LOGIN_TAKES, TcpStream::connect((host, url.port()))).await {
-        Ok(reached) => reached.map(drop).context("nothing answers there"),
-        Err(_) => bail!("nothing answers there within {} s", LOGIN_TAKES.as_secs()),
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(error.into()),
+        Err(_) => bail!("nothing answers within {} s", LOGIN_TAKES.as_secs()),
     }
 }

@@ -52,7 +52,7 @@ impl FeedAnswer {
     /// Whether it is as it should be, and a sentence.
     pub fn words(&self, now: Timestamp) -> (bool, String) {
         match self {
-            Self::Away { reason } => (false, format!("It is not there: {reason}.")),
+            Self::Away { reason } => (false, format!("Not reached: {reason}.")),
             Self::Silent => (
                 false,
                 "The broker is there, and has no reading of the grid: is it the right one, and is its pump \
@@ -103,7 +103,8 @@ pub async fn ask_feed(feed: &FeedConfig) -> FeedAnswer {
                     trouble = Some(format!("{topic}: {why}"));
                 }
                 FeedEvent::Lost { reason } => return FeedAnswer::Away { reason },
-                FeedEvent::Connected | FeedEvent::Series(_) | FeedEvent::Prices(_) => {}
+                // Whatever else it has says nothing about whether it works.
+                _ => {}
             }
             if reading.is_some() && issued.is_some() {
                 break;

@@ -37,7 +37,8 @@ impl Interview<'_, '_> {
             .zip(CHOICES)
             .map(|(number, (word, _, _, what))| format!("{number:>2}  {word:<15} {what}"))
             .collect();
-        self.talk.begin("What switches the charger?", &list.join("\n"))?;
+        self.talk.begin("What switches the charger?", "")?;
+        self.talk.say(Tone::List, &list.join("\n"))?;
         let kind = self.before.text(KIND).unwrap_or_else(|| "simulated".to_owned());
         let preset = self.before.text(&format!("actuator.{kind}.preset"));
         let usual = CHOICES.iter().find(|(_, of, with, _)| {

@@ -42,6 +42,8 @@ pub enum Tone {
     Title,
     /// What helps to answer it.
     Help,
+    /// What there is to choose from.
+    List,
     /// It works.
     Good,
     /// It does not, which need not matter now.
@@ -83,6 +85,7 @@ impl Talk<'_> {
         let (color, indent) = match tone {
             Tone::Title => ("1", ""),
             Tone::Help => ("2", "  "),
+            Tone::List => ("0", "  "),
             Tone::Good => ("32", "  "),
             Tone::Doubt => ("33", "  "),
             Tone::Bad => ("31", "  "),

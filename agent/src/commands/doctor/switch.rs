@@ -1,0 +1,133 @@
+//! What switches the charger: there, and ours. It is asked where it is, never told.
+
+use domain::control::Contactor;
+
+use super::users::{group_of, our_id, user_id};
+use super::{Finding, Patient};
+use crate::actuator::{GpioError, find_line};
+use crate::commands::probe::{ask_home, ask_switch};
+use crate::commands::setup::place::SERVICE;
+use crate::config::{ActuatorConfig, Contact, GpioConfig, HomeConfig};
+
+const CHECK: &str = "switch";
+
+/// Logs in to the home broker.
+pub async fn look_home(home: &HomeConfig) -> Finding {
+    const CHECK: &str = "home";
+    match ask_home(home).await {
+        Ok(()) => Finding::ok(CHECK, format!("{} lets us in", home.url)),
+        Err(error) => Finding::failure(
+            CHECK,
+            format!("{}: {error:#}", home.url),
+            "start that broker, or correct url, username and password_file of [home]",
+        ),
+    }
+}
+
+/// Asks the switch.
+pub async fn look(patient: &Patient<'_>) -> Finding {
+    let config = patient.config;
+    if let ActuatorConfig::Gpio(gpio) = &config.actuator {
+        return look_at_line(patient, gpio);
+    }
+    let (name, advice) = match &config.actuator {
+        ActuatorConfig::Simulated { .. } => {
+            ("simulated", "write open or closed into it, or remove it: it is made anew")
+        }
+        ActuatorConfig::Gpio(_) => ("gpio", ""),
+        ActuatorConfig::Mqtt(_) => (
+            "mqtt",
+            "is the device on, on this broker, and does it say its state (retained, or when asked)? Look with \
+             mosquitto_sub -v -t '#'",
+        ),
+        ActuatorConfig::Http(_) => {
+            ("http", "try the address in a browser; look at entity and token")
+        }
+        ActuatorConfig::Command(_) => (
+            "command",
+            "run actuator.command.state by hand as the agent's user: it has to print on or off",
+        ),
+    };
+    match ask_switch(config).await {
+        Ok(Some(position)) => {
+            let means = match position {
+                Contactor::Closed => "on, the car may charge",
+                Contactor::Open => "off, the car may not charge",
+            };
+            let text = match &config.actuator {
+                ActuatorConfig::Simulated { .. } => {
+                    format!("simulated: nothing real is moved; it is {means}")
+                }
+                _ => format!("{name}: it answers: {means}"),
+            };
+            Finding::ok(CHECK, text)
+        }
+        Ok(None) => Finding::ok(CHECK, name),
+        Err(error) => Finding::failure(CHECK, format!("{name}: {error:#}"), advice),
+    }
+}
+
+fn look_at_line(patient: &Patient<'_>, gpio: &GpioConfig) -> Finding {
+    let at_rest = match gpio.contact {
+        Contact::Nc => "with the relay at rest the car may charge",
+        Contact::No => "with the relay at rest the car may not charge",
+    };
+    let found = match find_line(gpio) {
+        Ok(found) => found,
+        Err(error) => {
+            let advice = match &error {
+                GpioError::Denied { path } => who_may(path),
+                _ => "correct line and chip of [actuator.gpio]; `gpioinfo` lists what there is"
+                    .to_owned(),
+            };
+            return Finding::failure(CHECK, error.to_string(), advice);
+        }
+    };
+    let name = format!("line {}", found.name);
+    match (&found.consumer, &patient.status) {
+        (Some(consumer), Some(_)) => {
+            Finding::ok(CHECK, format!("{name} is held by {consumer}; {at_rest}"))
+        }
+        (None, Some(_)) => Finding::failure(
+            CHECK,
+            format!("{name} is free, though an agent runs: it has other settings"),
+            "restart it",
+        ),
+        (Some(consumer), None) => Finding::failure(
+            CHECK,
+            format!("{name} is in use by {consumer:?}"),
+            "stop that, or choose another line",
+        ),
+        (None, None) => match service_may_not(&found.chip) {
+            Some(advice) => Finding::failure(
+                CHECK,
+                format!("{name} is there, but user {SERVICE} may not open its chip"),
+                advice,
+            ),
+            None => Finding::ok(CHECK, format!("{name} is there and free; {at_rest}")),
+        },
+    }
+}
+
+/// Root may open every chip, the service only that of its groups.
+fn service_may_not(chip: &std::path::Path) -> Option<String> {
+    if our_id() != Some(0) || user_id(SERVICE).is_none() {
+        return None;
+    }
+    let (_, members) = group_of(chip)?;
+    (!members.iter().any(|member| member == SERVICE)).then(|| who_may(chip))
+}
+
+fn who_may(chip: &std::path::Path) -> String {
+    let chip_shown = chip.display();
+    match group_of(chip) {
+        Some((group, members)) if group != "root" => format!(
+            "{chip_shown} is for group {group} ({}): sudo usermod -aG {group} {SERVICE}, and restart",
+            if members.is_empty() { "nobody is in it".to_owned() } else { members.join(", ") }
+        ),
+        _ => format!(
+            "{chip_shown} is for root only: a udev rule gives it to group gpio, \
+             SUBSYSTEM==\"gpio\", GROUP=\"gpio\", MODE=\"0660\""
+        ),
+    }
+}
