@@ -77,8 +77,15 @@ pub fn run(arguments: &DoctorArgs, named: Option<&Path>) -> anyhow::Result<ExitC
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let looked = runtime.block_on(look(arguments, path.as_deref(), &mut report));
     runtime.shutdown_timeout(Duration::from_millis(100));
-    looked?;
-    report.end(path.as_deref())
+    match looked.and_then(|()| report.end(path.as_deref())) {
+        // A reader that has had enough (`| head`).
+        Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
+        ended => ended,
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 async fn look(

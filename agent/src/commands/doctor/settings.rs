@@ -43,6 +43,19 @@ pub fn mistaken(path: Option<&Path>, mistakes: &Mistakes) -> Finding {
         .map(|mistake| format!("{}: {}", mistake.key, mistake.text))
         .collect();
     let from = path.map_or_else(|| "the environment".to_owned(), |path| path.display().to_string());
+    let is_denied = path.is_some_and(|path| {
+        std::fs::File::open(path)
+            .is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+    });
+    if is_denied {
+        return Finding::failure(
+            CHECK,
+            format!("{from} may not be read"),
+            format!(
+                "look as the agent's user, sudo -u {SERVICE} ny-power-agent doctor, or with sudo"
+            ),
+        );
+    }
     Finding::failure(
         CHECK,
         format!("mistakes in {from}: {}", told.join("; ")),

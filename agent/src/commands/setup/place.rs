@@ -51,8 +51,15 @@ pub fn try_place(path: &Path) -> anyhow::Result<()> {
 /// What failed, with the file.
 pub fn write(path: &Path, text: &str) -> anyhow::Result<u32> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder {
+    if let Some(folder) = folder
+        && !folder.is_dir()
+    {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        // Whatever root's umask is, the service has to find its file.
+        if folder == Path::new(FOLDER) {
+            fs::set_permissions(folder, Permissions::from_mode(0o755))
+                .with_context(|| format!("cannot open {} to its reader", folder.display()))?;
+        }
     }
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().context("the settings file has no name")?);
