@@ -12,6 +12,7 @@ mod doctor;
 mod faults;
 mod feed;
 mod gpio;
+mod guide;
 mod household;
 mod http_switch;
 mod instances;
