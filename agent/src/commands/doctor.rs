@@ -35,7 +35,7 @@ const LOOK_TAKES: Duration = Duration::from_secs(30);
 
 /// Look at everything the agent needs, and say what to do about what is amiss.
 ///
-/// Settings, state, clock, feed, home broker, switch, schedule, systemd: each is ok, a warning or a failure. Nothing
+/// Settings, state, clock, feed, home broker, switch, meter, schedule, systemd: each is ok, a warning or a failure. Nothing
 /// is switched, and a running agent is not disturbed. For the agent of systemd run it as its user:
 /// sudo -u ny-power ny-power-agent doctor. Exit status 1 when anything failed.
 #[derive(Clone, Debug, Args)]
@@ -126,6 +126,9 @@ async fn look(
         report.tell(limited_one("home", switch::look_home(home)).await)?;
     }
     report.tell(limited_one("switch", switch::look(&patient)).await)?;
+    if let (Some(home), Some(meter)) = (&config.home, &config.meter) {
+        report.tell(limited_one("meter", switch::look_at_meter(home, meter)).await)?;
+    }
     report.tell(alarms::look(&config.notify))?;
     report.tell(charge::look(&patient))?;
     report.tell_all(system::look(arguments.unit.as_deref(), path).await)?;

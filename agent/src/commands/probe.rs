@@ -3,10 +3,12 @@
 
 mod broker;
 mod feed;
+mod meter;
 mod switch;
 
 pub use broker::ask_home;
 pub use feed::{FeedAnswer, ask_feed};
+pub use meter::{MeterAnswer, ask_meter};
 pub use switch::ask_switch;
 
 use std::time::Duration;

@@ -225,6 +225,37 @@ async fn switches_on_the_home_broker_are_asked_and_not_moved() {
 }
 
 #[tokio::test]
+async fn a_meter_is_listened_to() {
+    let Some(broker) = Mosquitto::start(&MosquittoConfig::open()) else { return };
+    let settings = format!(
+        "{NOWHERE}[home]\nurl = \"mqtt://{}\"\n[meter]\npower_topic = \"m/power\"\npresence_topic = \"m/car\"\n\
+         plugged = \"true\"\nunplugged = \"false\"\n",
+        broker.addr()
+    );
+    publish(broker.addr(), None, "m/car", "true", true).await;
+    let look = || {
+        let home = Home::new(&settings);
+        tokio::task::spawn_blocking(move || doctor(&home, &[], None))
+    };
+    // What the broker has kept of the power is not what flows now.
+    publish(broker.addr(), None, "m/power", "500", true).await;
+    let silent = look().await.unwrap();
+    silent.check("meter", "warning", "a car is plugged in; no power on m/power within 6 s");
+    let asked = look();
+    let speaking = async {
+        loop {
+            publish(broker.addr(), None, "m/power", "7150", false).await;
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    let found = tokio::select! {
+        found = asked => found.unwrap(),
+        () = speaking => return,
+    };
+    found.check("meter", "ok", "7.15 kW flow; a car is plugged in");
+}
+
+#[tokio::test]
 async fn a_broker_that_refuses_and_a_switch_that_is_silent_are_told() {
     let Some(broker) = Mosquitto::start(&MosquittoConfig::open().closed()) else { return };
     let home = Home::new(&format!(

@@ -5,9 +5,9 @@ use domain::control::Contactor;
 use super::users::{group_of, our_id, user_id};
 use super::{Finding, Patient};
 use crate::actuator::{GpioError, find_line};
-use crate::commands::probe::{ask_home, ask_switch};
+use crate::commands::probe::{MeterAnswer, ask_home, ask_meter, ask_switch};
 use crate::commands::setup::place::SERVICE;
-use crate::config::{ActuatorConfig, Contact, GpioConfig, HomeConfig};
+use crate::config::{ActuatorConfig, Contact, GpioConfig, HomeConfig, MeterConfig};
 
 const CHECK: &str = "switch";
 
@@ -22,6 +22,44 @@ pub async fn look_home(home: &HomeConfig) -> Finding {
             "start that broker, or correct url, username and password_file of [home]",
         ),
     }
+}
+
+/// Listens to the meter.
+pub async fn look_at_meter(home: &HomeConfig, meter: &MeterConfig) -> Finding {
+    match ask_meter(home, meter).await {
+        Ok(answer) => judge_meter(meter, &answer),
+        Err(error) => Finding::failure(METER, format!("{error:#}"), "see the home broker above"),
+    }
+}
+
+const METER: &str = "meter";
+
+fn judge_meter(meter: &MeterConfig, answer: &MeterAnswer) -> Finding {
+    let mut said = Vec::new();
+    let mut silent = Vec::new();
+    if let Some(power) = &meter.power {
+        match answer.power_kw {
+            Some(kw) => said.push(format!("{kw:.2} kW flow")),
+            None => silent.push(format!("no power on {}", power.topic)),
+        }
+    }
+    if let Some(presence) = &meter.presence {
+        match answer.plugged {
+            Some(true) => said.push("a car is plugged in".to_owned()),
+            Some(false) => said.push("no car is plugged in".to_owned()),
+            None => silent.push(format!("no word about the car on {}", presence.topic)),
+        }
+    }
+    if silent.is_empty() {
+        return Finding::ok(METER, said.join("; "));
+    }
+    said.push(format!("{} within 6 s", silent.join(", ")));
+    Finding::warning(
+        METER,
+        said.join("; "),
+        "a meter that speaks on a change only may be silent now, a Tasmota speaks every TelePeriod (30 is right): \
+         look at the topic, pointer and words of [meter] with mosquitto_sub -v",
+    )
 }
 
 /// Asks the switch.
