@@ -132,5 +132,28 @@ ny-power-agent --config /state/none.toml run > /state/none.log 2>&1
 check "ends with an error" 1 $?
 check "and says what there is" 1 "$(grep -c 'there is no GPIO line' /state/none.log)"
 
+echo "--- doctor and setup look at the line and take it from nobody"
+look() { ny-power-agent --config "$1" doctor > /state/doctor 2>&1; }
+finds() { grep -c "$1" /state/doctor; }
+echo pull-up > "$LINE/pull"
+start now safe closed nc false
+until_true "charging is on, so the line is low" is_level 0
+until_true "the agent is up" agent_is_up
+look /state/agent.toml
+check "the running agent holds it" 1 "$(finds 'switch .*is held by ny-power-agent; with the relay at rest the car may')"
+check "and has it still, low" 0 "$(level)"
+sleep 2
+stop TERM
+echo pull-up > "$LINE/pull"
+look /state/agent.toml
+check "it is free without one" 1 "$(finds 'ok *switch .*is there and free')"
+check "and floats, as nobody took it" 1 "$(level)"
+sed 's/GPIO17/GPIO99/' /state/agent.toml > /state/none.toml
+look /state/none.toml
+check "one that is not there is a failure" 1 "$(finds 'FAILURE *switch .*there is no GPIO line')"
+printf '\ngpio\n\n' | ny-power-agent --config /state/new.toml setup --no-try > /state/setup 2> /dev/null
+check "setup lists the lines" 1 "$(grep -c 'pinctrl-sim (/dev/gpiochip[0-9]*), 28 lines' /state/setup)"
+check "those that are free, too" 1 "$(grep -c 'free:   GPIO0 GPIO1 ' /state/setup)"
+
 echo "failures: $FAILURES"
 [ "$FAILURES" = 0 ]

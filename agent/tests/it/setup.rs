@@ -1,9 +1,9 @@
 //! `setup`, as a person, a pipe or a script meets it.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use testkit::{Mosquitto, MosquittoConfig, publish};
 
@@ -254,6 +254,78 @@ fn another_switch_leaves_nothing_of_the_one_before() {
     desk.works(&["--no-try", "--yes", "--force", "--switch", "openevse"], "");
     desk.check(&["preset = \"openevse\"", "device = \"openevse\""]);
     assert!(!desk.text().contains("\npreset = \"tasmota\""));
+}
+
+#[test]
+fn ctrl_c_leaves_nothing() {
+    let desk = Desk::new();
+    let mut child = command(&desk.settings())
+        .args(["setup", "--no-try"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut answers = child.stdin.take().unwrap();
+    answers.write_all("\n".repeat(8).as_bytes()).unwrap();
+    // It waits for the last answer, whether to write.
+    let mut said = String::new();
+    let mut out = child.stdout.take().unwrap();
+    let mut byte = [0];
+    while !said.contains("\nWrite ") && out.read(&mut byte).unwrap() == 1 {
+        said.push(char::from(byte[0]));
+    }
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert!(!child.wait().unwrap().success());
+    let left: Vec<_> = std::fs::read_dir(desk.dir.path()).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// In a terminal of `script`'s; `None` where that is not installed.
+fn in_a_terminal(desk: &Desk, lines: &str, no_color: &str) -> Option<String> {
+    let program = env!("CARGO_BIN_EXE_ny-power-agent");
+    let typed = format!("{program} --config {} setup --no-try", desk.settings().display());
+    let child = Command::new("script")
+        .args(["-qec", &typed, "/dev/null"])
+        .env("TERM", "xterm")
+        .env("NO_COLOR", no_color)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let Ok(mut child) = child else {
+        eprintln!("skipped: script (bsdutils) is not installed, so there is no terminal");
+        return None;
+    };
+    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    let said = String::from_utf8(ended.stdout).unwrap();
+    assert!(ended.status.success(), "{said}");
+    Some(said)
+}
+
+#[test]
+fn in_a_terminal_a_mistake_is_asked_again_and_colors_can_be_refused() {
+    let lines = format!("grid\n\nrelay\n{}", "\n".repeat(9));
+    let desk = Desk::new();
+    let Some(said) = in_a_terminal(&desk, &lines, "") else { return };
+    for expected in [
+        "\u{1b}[1mWhere is the stream of the grid?\u{1b}[0m",
+        "\u{1b}[31mNo: broker address \"grid\" does not start with mqtt://",
+        "\u{1b}[31mNo: \"relay\" is none of ",
+        "\u{1b}[32mWritten: ",
+    ] {
+        assert!(said.contains(expected), "{expected:?} is not in {said:?}");
+    }
+    desk.check(&["kind = \"simulated\""]);
+    let plain = Desk::new();
+    let said = in_a_terminal(&plain, &lines, "1").unwrap();
+    assert!(!said.contains('\u{1b}'), "{said:?}");
+    // A file that is there is asked about, and a person may say no.
+    let (before, again) = (plain.text(), format!("y\nmqtt://other.local\n{}", "\n".repeat(9)));
+    in_a_terminal(&plain, &again, "1").unwrap();
+    plain.check(&["url = \"mqtt://other.local\""]);
+    let kept = std::fs::read_to_string(plain.dir.path().join("agent.toml.old")).unwrap();
+    assert_eq!(kept, before);
 }
 
 #[test]
