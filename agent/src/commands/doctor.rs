@@ -16,7 +16,7 @@ mod switch;
 mod system;
 mod users;
 
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -27,6 +27,7 @@ use service::clock::{Clock as _, SystemClock};
 use tokio::time::timeout;
 
 use crate::config::{Config, find};
+use crate::picture::Screen;
 use crate::status::Status;
 use finding::{Finding, Report};
 
@@ -69,10 +70,7 @@ struct Patient<'a> {
 pub fn run(arguments: &DoctorArgs, named: Option<&Path>) -> anyhow::Result<ExitCode> {
     let path = find(named);
     let mut out = io::stdout().lock();
-    let is_terminal = io::stdout().is_terminal();
-    // no-color.org: any text in it means no.
-    let colors = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|text| text.is_empty());
-    let mut report = Report::new(&mut out, arguments.json, is_terminal, colors);
+    let mut report = Report::new(&mut out, arguments.json, Screen::of_stdout());
     // One of its own threads may be stuck in a system call, and is left behind then.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let looked = runtime.block_on(look(arguments, path.as_deref(), &mut report));

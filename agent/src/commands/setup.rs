@@ -25,8 +25,9 @@ use clap::Args;
 use service::clock::{Clock as _, SystemClock};
 
 use crate::config::{Config, USUAL_FILE};
+use crate::picture::Screen;
 use answers::Answers;
-pub(super) use charge::length;
+pub(super) use charge::takes;
 use questions::Interview;
 use talk::{Stop, Talk, Tone};
 
@@ -127,10 +128,7 @@ pub fn run(arguments: &SetupArgs, named: Option<&Path>) -> anyhow::Result<ExitCo
     let mut talk = Talk {
         input: &mut input,
         is_person,
-        colors: io::stdout().is_terminal()
-            // no-color.org: any text in it means no.
-            && std::env::var_os("NO_COLOR").is_none_or(|text| text.is_empty())
-            && std::env::var_os("TERM").is_none_or(|text| text != "dumb"),
+        colors: Screen::of_stdout().is_some_and(|screen| screen.colors),
         out: &mut out,
         yes: arguments.yes,
         given: arguments.given().collect(),

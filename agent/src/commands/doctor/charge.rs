@@ -1,14 +1,13 @@
 //! What is asked for, said back: the next departure, and whether the night before it is long enough.
 
-use std::time::Duration;
-
 use domain::control::Mode;
 use domain::schedule::last_before;
 
 use super::{Finding, Patient};
-use crate::commands::setup::length;
+use crate::commands::setup::takes;
 use crate::eastern::NEW_YORK;
 use crate::eastern::{say, when};
+use crate::picture::span;
 
 const CHECK: &str = "charge";
 
@@ -27,22 +26,21 @@ pub fn look(patient: &Patient<'_>) -> Finding {
     let Some(depart) = charge.schedule.next_after(now, NEW_YORK) else {
         return Finding::warning(CHECK, "no departure follows", "give [schedule] one day at least");
     };
-    let takes = Duration::try_from_secs_f64(charge.need_kwh / charge.power_kw * 3600.0);
-    let takes = takes.unwrap_or(Duration::MAX);
+    let takes = takes(charge.need_kwh, charge.power_kw);
     let plugged = last_before(depart, charge.plugged_from, NEW_YORK);
-    let night = (depart - plugged).to_std().unwrap_or_default();
+    let night = depart - plugged;
     let text = format!(
         "the car leaves {} and needs {} kWh, which take {} at {} kW; it is plugged in from {}",
         when(depart, now),
         charge.need_kwh,
-        length(takes),
+        span(takes),
         charge.power_kw,
         say(plugged, now)
     );
     if night < takes {
         return Finding::warning(
             CHECK,
-            format!("{text}: that is only {}", length(night)),
+            format!("{text}: that is only {}", span(night)),
             "plug in earlier, leave later, or ask for less; it charges all night and may not be ready",
         );
     }

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use crate::picture::Screen;
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -74,6 +76,9 @@ impl Finding {
     }
 }
 
+/// Longer lines are harder to read.
+const WIDEST: usize = 110;
+
 /// Where texts begin.
 const INDENT: usize = 19;
 
@@ -107,8 +112,10 @@ pub struct Report<'a> {
 
 impl<'a> Report<'a> {
     /// On `out`.
-    pub fn new(out: &'a mut dyn Write, json: bool, is_terminal: bool, colors: bool) -> Self {
-        Self { out, json, width: is_terminal.then_some(100), colors, findings: Vec::new() }
+    pub fn new(out: &'a mut dyn Write, json: bool, screen: Option<Screen>) -> Self {
+        let width = screen.map(|screen| screen.columns.min(WIDEST));
+        let colors = screen.is_some_and(|screen| screen.colors);
+        Self { out, json, width, colors, findings: Vec::new() }
     }
 
     /// Tells one.

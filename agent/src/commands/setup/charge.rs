@@ -7,6 +7,7 @@ use toml::Value;
 
 use super::questions::{Interview, is_none, number, text};
 use super::talk::{Stop, Tone};
+use crate::picture::span;
 
 /// Questions for several keys of the file at once.
 pub(super) const WEEKDAYS: &str = "schedule.weekdays";
@@ -116,13 +117,11 @@ impl Interview<'_, '_> {
         else {
             return Ok(());
         };
-        let Ok(takes) = Duration::try_from_secs_f64((need / power * 3600.0).round()) else {
-            return Ok(());
-        };
+        let takes = takes(need, power);
         let shortest =
             DAYS.iter().filter_map(|(key, _)| time(key)).map(|leaves| night(plugged, leaves)).min();
         let Some(shortest) = shortest else { return Ok(()) };
-        let (long, there) = (length(takes), length(shortest));
+        let (long, there) = (span(takes), span(shortest));
         if shortest < takes {
             let text = format!(
                 "{need} kWh take {long}, and the shortest night has {there}: it will charge all night, and may \
@@ -136,20 +135,17 @@ impl Interview<'_, '_> {
 }
 
 /// From plugging in to the next departure.
-fn night(plugged: NaiveTime, leaves: NaiveTime) -> Duration {
+fn night(plugged: NaiveTime, leaves: NaiveTime) -> TimeDelta {
     let night = leaves - plugged;
-    let night = if night <= TimeDelta::zero() { night + TimeDelta::days(1) } else { night };
-    night.to_std().unwrap_or_default()
+    if night <= TimeDelta::zero() { night + TimeDelta::days(1) } else { night }
 }
 
-/// `1 h 23 min`.
-pub(in crate::commands) fn length(time: Duration) -> String {
-    let minutes = (time.as_secs() + 30) / 60;
-    match (minutes / 60, minutes % 60) {
-        (0, minutes) => format!("{minutes} min"),
-        (hours, 0) => format!("{hours} h"),
-        (hours, minutes) => format!("{hours} h {minutes} min"),
-    }
+/// How long a charge takes.
+pub(in crate::commands) fn takes(need_kwh: f64, power_kw: f64) -> TimeDelta {
+    let takes = Duration::try_from_secs_f64(need_kwh / power_kw * 3600.0).ok();
+    let takes = takes.and_then(|takes| TimeDelta::from_std(takes).ok());
+    // A charger that gives next to nothing takes for ever.
+    takes.unwrap_or(TimeDelta::MAX).min(TimeDelta::weeks(520))
 }
 
 /// kWh, or miles.
@@ -232,7 +228,7 @@ mod tests {
         for (plugged, leaves, hours) in
             [("18:00", "07:30", 13.5), ("01:00", "07:00", 6.0), ("18:00", "18:00", 24.0)]
         {
-            assert_eq!(night(at(plugged), at(leaves)).as_secs_f64() / 3600.0, hours);
+            assert_eq!(night(at(plugged), at(leaves)).as_seconds_f64() / 3600.0, hours);
         }
     }
 }
