@@ -58,10 +58,12 @@ TOML
 
 # Every level while the agent ends, each once: "1 0".
 stop() { # signal
-  level > /state/levels
-  ( last=$(level); while :; do read -r now < "$LINE/value"
+  level > /state/levels; rm -f /state/watching
+  # The signal waits for the watcher: on a busy machine it would see the end only.
+  ( read -r last < /state/levels; : > /state/watching; while :; do read -r now < "$LINE/value"
       [ "$now" = "$last" ] || { echo "$now" >> /state/levels; last=$now; }; done ) &
   watcher=$!
+  until [ -e /state/watching ]; do usleep 10000; done
   kill "-$1" "$AGENT"; wait "$AGENT" 2> /dev/null
   sleep 1; kill "$watcher"; wait "$watcher" 2> /dev/null
 }
