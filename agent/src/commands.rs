@@ -43,11 +43,11 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Setup(setup::SetupArgs),
+    Doctor(doctor::DoctorArgs),
     #[command(flatten)]
     WithSettings(WithSettings),
     Plan(plan::PlanArgs),
-    Setup(setup::SetupArgs),
-    Doctor(doctor::DoctorArgs),
 }
 
 #[derive(Debug, Subcommand)]
