@@ -7,7 +7,6 @@ mod meter;
 mod metered;
 mod mqtt;
 mod owner;
-pub(crate) mod rival;
 mod simulated;
 mod word;
 

@@ -7,8 +7,8 @@ use chrono::{SubsecRound as _, TimeDelta};
 use domain::Timestamp;
 use domain::charging::Charging;
 use domain::control::{
-    Basis, Car, ClockTrust, Contactor, Decision, Facts, Hold, Moment, NextChange, Pauses, Priority,
-    Reason, Resume, Settings, Side, Sight, Signal, SwitchLog, Turn, decide,
+    Basis, Car, Cause, ClockTrust, Contactor, Decision, Facts, Hold, Moment, NextChange, Pauses,
+    Priority, Reason, Resume, Settings, Side, Sight, Signal, SwitchLog, Turn, decide,
 };
 use domain::plan::Aim;
 use domain::units::CarbonIntensity;
@@ -16,10 +16,11 @@ use domain::wire::{GRAMS_PER_KWH, Origin};
 use tokio::sync::watch;
 use tracing::{debug, error, info, warn};
 
-use crate::actuator::{Handle, MeterReading, MoveError, Seen, chain, rival};
+use crate::actuator::{Handle, MeterReading, MoveError, Seen, chain};
 use crate::charger::{Arrival, Charger, ForecastRefused, Scene};
 use crate::clock_trust::{Witnesses, trust};
 use crate::config::TrustPolicy;
+use crate::eastern::NEW_YORK;
 use crate::explain;
 use crate::foresight::{DOLLARS_PER_KWH, Foresight};
 use crate::grid::{Grid, Refused, Taken};
@@ -435,7 +436,7 @@ impl Agent {
             switches: &seen.switches,
             origin: self.grid.origin(),
             limits: &self.settings.limits,
-            plugged: self.plugged(),
+            plugged: self.car(now).plugged,
             // Without a car that takes current nothing is charged, wherever the contactor is.
             metered_kw: match self.takes_nothing(now) {
                 true => Some(0.0),
@@ -482,38 +483,54 @@ impl Agent {
 
     fn decide(&self, now: Moment, clock: ClockTrust, seen: &Seen) -> Decision {
         let usual = self.grid.usual();
+        let foreseen = |ts| self.foreseen(ts);
         let facts = Facts {
             at: now,
             started: self.started,
             clock,
             position: seen.position,
             switches: &seen.switches,
-            signal: self.own_signal(now, &usual),
+            signal: self.own_signal(now, &foreseen, &usual),
             charge: self.charger.charge(),
             wishes: self.charger.wishes(),
+            hand_ends: self.hand_ends(seen),
             car: self.car(now),
             wait: self.manners.wait(),
         };
         decide(&facts, &self.settings)
     }
 
-    /// The grid's signal with this device's own share of the threshold.
+    /// The grid's signal with the forecast, and with this device's own share of the threshold.
     fn own_signal<'a>(
         &self,
         now: Moment,
+        foreseen: &'a dyn Fn(Timestamp) -> Option<CarbonIntensity>,
         usual: &'a dyn Fn(Timestamp) -> Option<CarbonIntensity>,
     ) -> Signal<'a> {
         let signal = self.grid.signal(now, usual);
         let factor = self.manners.threshold_factor();
-        Signal { bounds: signal.bounds.map(|bounds| bounds.scaled(factor)), ..signal }
+        let bounds = signal.bounds.map(|bounds| bounds.scaled(factor));
+        Signal { bounds, forecast: Some(foreseen), ..signal }
+    }
+
+    /// What the last forecast says of `ts`, where it is of the same origin as the readings.
+    fn foreseen(&self, ts: Timestamp) -> Option<CarbonIntensity> {
+        let forecast = self.charger.forecast()?;
+        let is_usable = forecast.origin == self.grid.origin();
+        CarbonIntensity::from_grams_per_kwh(forecast.value_at(ts).filter(|_| is_usable)?)
+    }
+
+    /// A hand at the switch is respected until the departure after it.
+    fn hand_ends(&self, seen: &Seen) -> Option<Timestamp> {
+        let last = seen.switches.last().filter(|last| last.cause == Cause::ByHand)?;
+        let once = self.overrides.borrow().depart_once;
+        self.charger.settings()?.schedule.next_departure(once, last.at.wall, NEW_YORK)
     }
 
     /// What the meter says, and when it did; `None` while it is silent.
     fn drawing(&self, now: Moment) -> Option<(Moment, bool)> {
-        let meter = self.meter.as_ref()?;
-        let reading = (*meter.readings.borrow())?;
-        let is_fresh = now.at_least_since(&reading.at) <= POWER_HOLDS;
-        is_fresh.then_some((reading.at, meter.charging_above_kw < reading.power_kw))
+        let (meter, reading) = (self.meter.as_ref()?, self.fresh_reading(&now)?);
+        Some((reading.at, meter.charging_above_kw < reading.power_kw))
     }
 
     fn car(&self, now: Moment) -> Car {
@@ -521,7 +538,7 @@ impl Agent {
         // A car that takes current is there, whatever a sensor says.
         let plugged = match charging {
             Some(true) => Some(true),
-            _ => self.meter.as_ref().and_then(|meter| *meter.plugged.borrow()),
+            _ => self.plugged(),
         };
         Car { plugged, charging, pauses: self.resume.pauses() }
     }
@@ -607,8 +624,7 @@ impl Agent {
     fn mend(&mut self, position: Contactor, seen: &Seen, now: &Moment) {
         let Some(trouble) = &self.trouble else { return };
         let is_over = trouble.told.is_none_or(|told| told == position)
-            || trouble.alarm == Some(Alarm::SecondController)
-                && !rival::is_at_work(&seen.switches, now);
+            || trouble.alarm == Some(Alarm::SecondController) && !seen.switches.has_a_rival(now);
         if is_over {
             info!("{} is in order again", self.actuator_name);
             self.clear_alarm_of_trouble();
@@ -728,9 +744,11 @@ impl Agent {
 
     fn signal(&self, now: Moment, clock: ClockTrust) -> SignalStatus {
         let usual = self.grid.usual();
-        let signal = self.own_signal(now, &usual);
+        let foreseen = |ts| self.foreseen(ts);
+        let signal = self.own_signal(now, &foreseen, &usual);
         let source = match signal.now(now.wall, clock, self.settings.stale_after) {
             Ok((_, Basis::Live(_), _)) => "live",
+            Ok((_, Basis::Forecast { .. }, _)) => "forecast",
             Ok((_, Basis::Usual { .. }, _)) => "usual",
             Err(_) => "none",
         };

@@ -179,6 +179,10 @@ fn grid(
         Basis::Live(live) => {
             format!("the grid is {word} ({value} g/kWh at {}, {compared})", say(live.ts, now))
         }
+        Basis::Forecast { newest } => format!(
+            "{}, and by the last forecast the grid is {word} at this hour ({value} g/kWh, {compared})",
+            silent(newest.as_ref(), now)
+        ),
         Basis::Usual { newest } => format!(
             "{}, and by this agent's own history the grid is usually {word} at this hour \
              ({value} g/kWh, {compared})",

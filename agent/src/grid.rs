@@ -291,7 +291,7 @@ impl Grid {
             };
             Some(Live { ts: newest.ts, age, intensity: newest.believed? })
         });
-        Signal { live, bounds: self.bounds, usual }
+        Signal { live, bounds: self.bounds, forecast: None, usual }
     }
 
     /// The usual intensity at a time, by the agent's own history.

@@ -18,7 +18,8 @@
 //!  claims, highest first       wants                                  stated while
 //!  safety     starting         the position found                     data or clock unknown, grace not over,
 //!                                                                     and no person or departure that forces it
-//!  manual     by hand          the position of the hand               `manual_hold` since the hand
+//!  manual     by hand          the position of the hand               until unplugged or the departure after it,
+//!                                                                     or `manual_hold` since the hand
 //!             mode now, off    closed, open                           that mode
 //!             charge now, skip   closed, open                           until its end
 //!  departure  car refuses        closed                                 it takes nothing since it was paused
@@ -29,14 +30,15 @@
 //!                                                                     a pause before
 //!             planned hours      closed in them, open between           mode clean, and a departure
 //!  threshold  live reading     closed below `close_below`,            live not older than `stale_after`
-//!             else usual hour  open above `open_above`, else stays    history knows the hour
+//!             else forecast      open above `open_above`, else stays      its slots cover now
+//!             else usual hour                                           history knows the hour
 //!  default    safe position    closed, unless configured otherwise    always
 //! ```
 //!
 //! After power or feed have come back a closing below the departure waits for a time of this device's own
 //! ([`Wait`]), so that a fleet does not close at once.
 //!
-//! Missing data lower the claim from live to usual to default: they never mean "off", and never 0 g.
+//! Missing data lower the claim from live to forecast to usual to default: they never mean "off", and never 0 g.
 //! [`decide`] is pure: each cycle the caller brings the facts anew, so a lost message or a restart heals
 //! by itself.
 
@@ -62,7 +64,7 @@ pub use moment::{BootId, Moment};
 pub use plausible::{Implausible, LARGEST_STEP, LONGEST_FLAT, Plausibility};
 pub use resume::{PATIENCE as RESUME_PATIENCE, Resume, Sight, Turn};
 pub use signal::{Basis, Live, NoSignal, Signal};
-pub use switches::{Cause, Contactor, Switch, SwitchLog};
+pub use switches::{Cause, Contactor, RIVAL_LASTS, Switch, SwitchLog};
 pub use threshold::{Bounds, BoundsFrom, FEWEST_HOURS, Side, Threshold};
 pub use wait::Wait;
 
@@ -121,6 +123,9 @@ pub enum ClockTrust {
     },
 }
 
+/// How long a hand at the switch is respected where no departure ends it.
+pub const HAND_HOLDS: Duration = Duration::from_secs(2 * 3600);
+
 /// What the user chose.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
@@ -134,8 +139,9 @@ pub struct Settings {
     pub stale_after: Duration,
     /// How long a start may wait for clock and data before it goes on without.
     pub start_grace: Duration,
-    /// How long a position that somebody chose by hand is respected.
-    pub manual_hold: Duration,
+    /// How long a position that somebody chose by hand is respected, where the next departure does not come
+    /// before. `None`: until then, or [`HAND_HOLDS`] where none is known.
+    pub manual_hold: Option<Duration>,
     /// How long before the last moment a charge begins that a departure forces.
     pub slack: Duration,
     /// The position that holds when nothing is known.
@@ -151,7 +157,7 @@ impl Default for Settings {
             // NYISO's newest stamp is normally 10 to 15 minutes old.
             stale_after: Duration::from_secs(30 * 60),
             start_grace: Duration::from_secs(120),
-            manual_hold: Duration::from_secs(2 * 3600),
+            manual_hold: None,
             slack: Duration::from_secs(15 * 60),
             safe: Contactor::Closed,
         }
@@ -177,6 +183,8 @@ pub struct Facts<'a> {
     pub charge: Option<Charge<'a>>,
     /// What the user wants for once.
     pub wishes: Wishes,
+    /// The first departure after the last move by hand, if there was one and there is one.
+    pub hand_ends: Option<Timestamp>,
     /// What is known of the car.
     pub car: Car,
     /// What this device waits for after a return of power or feed.
@@ -279,7 +287,7 @@ fn starting(facts: &Facts<'_>, settings: &Settings, grid: &Grid) -> Option<Claim
         _ if !matches!(settings.mode, Mode::Threshold | Mode::Observe) => return None,
         Ok((_, Basis::Live(_), _)) => return None,
         Err(NoSignal::Clock(_)) => Awaited::Clock,
-        Ok((_, Basis::Usual { .. }, _)) | Err(_) => Awaited::Data,
+        Ok((_, Basis::Forecast { .. } | Basis::Usual { .. }, _)) | Err(_) => Awaited::Data,
     };
     let rest = settings.start_grace.checked_sub(facts.at.at_least_since(&facts.started))?;
     if rest.is_zero() {
@@ -293,14 +301,21 @@ fn starting(facts: &Facts<'_>, settings: &Settings, grid: &Grid) -> Option<Claim
     })
 }
 
-/// A hand at the switch is a person's wish, for a while.
+/// A hand at the switch is a person's wish, until the car is unplugged or leaves, or for a while. What moves it
+/// again and again is no person.
 fn by_hand(facts: &Facts<'_>, settings: &Settings) -> Option<Claim> {
     let last = facts.switches.last().filter(|last| last.cause == Cause::ByHand)?;
-    let rest = settings.manual_hold.checked_sub(facts.at.about_since(&last.at))?;
-    if rest.is_zero() {
+    if facts.car.is_away() || facts.switches.hand_was_a_machine(&facts.at) {
         return None;
     }
-    let until = facts.at.wall_in(rest);
+    let ends = facts.hand_ends.filter(|_| facts.clock == ClockTrust::Trusted);
+    let hold = settings.manual_hold.or_else(|| ends.is_none().then_some(HAND_HOLDS));
+    let rest = |hold: Duration| hold.checked_sub(facts.at.about_since(&last.at));
+    let by_time = match hold {
+        Some(hold) => Some(facts.at.wall_in(rest(hold).filter(|rest| !rest.is_zero())?)),
+        None => None,
+    };
+    let until = by_time.into_iter().chain(ends).min().filter(|until| facts.at.wall < *until)?;
     Some(Claim {
         priority: Priority::Manual,
         wants: last.to,

@@ -15,13 +15,15 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use domain::control::{Cause, Contactor, Hold, Limits, Priority, Switch, SwitchLog, Urgency};
+use domain::control::{
+    Cause, Contactor, Hold, Limits, Priority, RIVAL_LASTS, Switch, SwitchLog, Urgency,
+};
 use futures_util::FutureExt as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
-use super::{Actuator, ActuatorError, rival};
+use super::{Actuator, ActuatorError};
 use crate::moments::Moments;
 use crate::store::Store;
 
@@ -222,8 +224,8 @@ impl<A: Actuator> Owner<A> {
         }
         let now = self.ownership.moments.now();
         let can_wait = priority < Priority::Departure;
-        if can_wait && rival::is_at_work(&self.ownership.switches, &now) {
-            return Err(MoveError::SecondController { mins: rival::HANDS_OFF.as_secs() / 60 });
+        if can_wait && self.ownership.switches.has_a_rival(&now) {
+            return Err(MoveError::SecondController { mins: RIVAL_LASTS.as_secs() / 60 });
         }
         self.ownership
             .limits

@@ -192,8 +192,9 @@ impl File {
         }
         let start_grace =
             check.range("control.start_grace_secs", control.start_grace_secs, (0, HOUR));
-        let manual_hold =
-            check.range("control.manual_hold_mins", control.manual_hold_mins, (0, 24 * 60));
+        let manual_hold = control
+            .manual_hold_mins
+            .map(|mins| check.range("control.manual_hold_mins", mins, (0, 24 * 60)));
         // NYISO's newest stamp is normally 10 to 15 minutes old: less would never be fresh.
         let stale_after =
             check.range("feed.stale_after_mins", self.feed.stale_after_mins, (15, 24 * 60));
@@ -211,7 +212,10 @@ impl File {
             },
             stale_after: Duration::from_secs(stale_after? * 60),
             start_grace: Duration::from_secs(start_grace?),
-            manual_hold: Duration::from_secs(manual_hold? * 60),
+            manual_hold: match manual_hold {
+                Some(mins) => Some(Duration::from_secs(mins? * 60)),
+                None => None,
+            },
             slack: Duration::from_secs(slack_mins? * 60),
             safe: match control.safe_position {
                 PositionWord::Open => Contactor::Open,

@@ -31,6 +31,8 @@ fn example_with_defaults_on() -> String {
         // These name files that exist on the machine they are for.
         .filter(|line| !line.starts_with("ca_file") && !line.starts_with("password_file"))
         .filter(|line| !line.starts_with("token_file"))
+        // It has no default: a departure ends the hold.
+        .filter(|line| !line.starts_with("manual_hold_mins"))
         .filter(|line| !line.starts_with("username"))
         .filter(|line| !line.starts_with("webhook"))
         .collect::<Vec<_>>()

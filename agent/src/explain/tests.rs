@@ -74,9 +74,10 @@ fn check(case: &Case, expected: &str) {
         clock: case.clock,
         position: case.position,
         switches: &switches,
-        signal: Signal { live, bounds, usual: &case.usual },
+        signal: Signal { live, bounds, forecast: None, usual: &case.usual },
         charge: case.charge,
         wishes: case.wishes,
+        hand_ends: None,
         car: case.car,
         wait: case.wait,
     };

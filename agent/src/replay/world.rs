@@ -203,6 +203,7 @@ impl<'a> World<'a> {
                 charge: self.charger.charge(),
                 wishes: self.charger.wishes(),
                 // The record knows of no car, and nothing in it comes back.
+                hand_ends: None,
                 car: Car::default(),
                 wait: None,
             },

@@ -236,15 +236,23 @@ fn a_relay_that_never_obeys_is_told_and_not_cycled() {
 }
 
 #[test]
-fn a_second_controller_that_opens_what_the_agent_closes() {
+fn a_second_controller() {
     // It gives up two hours and three quarters before the departure.
-    let outcome = live(MARCH, Open, &script().each(400..700, 4, Act::Hand(Open)));
-    assert!(outcome.is_ready(), "{outcome:?}");
-    outcome.check_limits("a rival");
+    let fights = script().each(400..700, 4, Act::Hand(Open)).each(402..700, 4, Act::Hand(Closed));
     // One that closes is a car that is ready too early, and no fight.
-    let outcome = live(MARCH, Open, &script().each(100..700, 4, Act::Hand(Closed)));
-    assert!(outcome.is_ready(), "{outcome:?}");
-    outcome.check_limits("a rival that closes");
+    let closes = script().each(100..700, 4, Act::Hand(Closed));
+    for (name, script) in [("it fights", fights), ("it closes", closes)] {
+        let outcome = live(MARCH, Open, &script);
+        assert!(outcome.is_ready(), "{name}: {outcome:?}");
+        outcome.check_limits(name);
+        assert!(!outcome.alarms.contains("not-ready"), "{name}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_hand_that_opens_is_a_persons_wish_and_the_late_car_is_told() {
+    let outcome = live(MARCH, Closed, &script().at(560, Act::Hand(Open)));
+    assert!(!outcome.is_ready() && outcome.alarms.contains("not-ready"), "{outcome:?}");
 }
 
 /// Random nights with several faults at once; hands excepted, since a hand is a person's wish.

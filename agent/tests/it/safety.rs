@@ -16,6 +16,69 @@ fn kind(status: &agent::status::Status) -> Option<&str> {
 }
 
 #[tokio::test]
+async fn min_on_and_off() {
+    let desk = Desk::new(Open);
+    let mut agent = desk.start();
+    agent.read(150.0);
+    agent.check(Closed).await;
+    // No restart gets round a minimum, whichever way it ends.
+    for _ in 0..9 {
+        agent.kill().await;
+        agent = desk.start();
+        agent.wait(MINUTE);
+        agent.read(300.0);
+        assert_eq!(kind(&agent.check(Closed).await), Some("minimum-on"));
+    }
+    agent.wait(MINUTE);
+    agent.check(Open).await;
+    agent.wait(4 * MINUTE);
+    agent.read(150.0);
+    assert_eq!(kind(&agent.check(Open).await), Some("minimum-off"));
+    // A person who wants it on waits, too; one who wants it off does not.
+    let ask = |now, skip| {
+        let overrides =
+            Overrides { charge_now_until: now, skip_until: skip, ..Overrides::default() };
+        desk.overrides.send_replace(overrides);
+    };
+    let soon = Some(agent.now() + TimeDelta::hours(1));
+    ask(soon, None);
+    agent.check(Open).await;
+    agent.wait(MINUTE);
+    agent.check(Closed).await;
+    ask(None, soon);
+    agent.check(Open).await;
+    agent.kill().await;
+}
+
+#[tokio::test]
+async fn switch_rate() {
+    let desk = Desk::new(Closed);
+    let mut agent = desk.start();
+    let mut told = 0;
+    for n in 0..24 * 4 {
+        agent.read(if n % 2 == 0 { 300.0 } else { 150.0 });
+        let status = agent.cycle().await;
+        assert!(status.switches.last_hour <= 4 && status.switches.last_day <= 12, "{status:?}");
+        if kind(&status) == Some("budget") {
+            assert_eq!(
+                status.position.as_deref(),
+                Some("closed"),
+                "the one that gets the car ready"
+            );
+            assert!(status.reason.contains("switches allowed in"), "{}", status.reason);
+            told += 1;
+        }
+        agent.wait(15 * MINUTE);
+    }
+    assert!(10 < told, "{told}");
+    let lifetime = desk.lifetime();
+    agent.kill().await;
+    let mut agent = desk.start();
+    assert_eq!((agent.cycle().await.switches.lifetime, lifetime), (12, 12));
+    agent.kill().await;
+}
+
+#[tokio::test]
 async fn no_car_connected() {
     let mut desk = planned(Open);
     desk.car = Some(CarOnTheDesk { plugged: Some(false), ..CarOnTheDesk::default() });
@@ -197,7 +260,7 @@ async fn car_refuses_to_resume() {
 #[tokio::test]
 async fn two_agents() {
     let mut desk = planned(Closed);
-    desk.settings.manual_hold = std::time::Duration::ZERO;
+    desk.settings.manual_hold = Some(std::time::Duration::ZERO);
     desk.settings.limits.per_hour = 60;
     desk.settings.limits.per_day = 500;
     let mut agent = desk.start();
@@ -225,4 +288,356 @@ async fn two_agents() {
     assert!(!agent.is_told(Alarm::SecondController), "{}", status.reason);
     assert_eq!(status.actuator.trouble, None);
     agent.kill().await;
+}
+
+/// The service manager's watchdog is fed by the control loop alone (`process` asks the program); here: a relay
+/// that never answers does not hang that loop.
+#[tokio::test(start_paused = true)]
+async fn hang() {
+    let desk = Desk::new(Open);
+    let mut agent = desk.start();
+    desk.bench().is_silent = true;
+    agent.read(150.0);
+    let before = tokio::time::Instant::now();
+    let status = agent.check(Open).await;
+    // Three tries of 5 s: a third of the watchdog's 60 s.
+    assert!(before.elapsed() <= std::time::Duration::from_secs(20), "{:?}", before.elapsed());
+    assert!(status.reason.contains("no answer within 5 s"), "{}", status.reason);
+    assert!(agent.is_told(Alarm::RelayDisobeys));
+    agent.kill().await;
+}
+
+#[tokio::test]
+async fn stale_live_value() {
+    let desk = Desk::new(Closed);
+    let mut agent = desk.start();
+    agent.foresee(|ts| if ts.hour() < 13 { 300.0 } else { 100.0 });
+    agent.read(300.0);
+    agent.check(Open).await;
+    agent.wait(30 * MINUTE);
+    assert_eq!(agent.check(Open).await.signal.source, "live");
+    // Older than 30 minutes: the forecast of this hour, and the age is told.
+    agent.wait(31 * MINUTE);
+    let status = agent.check(Closed).await;
+    assert_eq!((status.signal.source.as_str(), status.signal.age_s), ("forecast", Some(61 * 60)));
+    assert!(
+        status.reason.contains(
+            "the newest reading is too old (8 AM EDT), and by the last forecast the grid is clean"
+        ),
+        "{}",
+        status.reason
+    );
+    agent.kill().await;
+}
+
+/// live, the forecast while its slots cover, the usual hour, the latest start: and never 0 g for what is missing.
+#[tokio::test]
+async fn stale_forecast() {
+    let mut desk = planned(Closed);
+    let mut agent = desk.start();
+    agent.foresee(clean_nights);
+    agent.check(Open).await;
+    agent.hear_event(FeedEvent::Lost { reason: "gone".to_owned() });
+    for (hours, basis) in [(48, "forecast"), (30, "mixed"), (24, "deadline")] {
+        agent.wait(hours * HOUR);
+        let charge = agent.cycle().await.charge.unwrap();
+        if basis != "mixed" {
+            assert_eq!(charge.basis, basis, "after {hours} h more: {charge:?}");
+        }
+        assert_ne!(charge.mean_g_per_kwh, Some(0.0));
+    }
+    agent.kill().await;
+    // With history: by the usual hour.
+    desk.clock.advance(std::time::Duration::from_secs(60));
+    let mut agent = desk.start();
+    agent.fill(14, domain::wire::Origin::Nyiso, |ts| clean_nights(ts - TimeDelta::minutes(1)));
+    agent.wait(15 * MINUTE);
+    assert_eq!(agent.cycle().await.charge.unwrap().basis, "history");
+    desk.live(&agent, 1);
+    agent.kill().await;
+}
+
+#[tokio::test]
+async fn implausible_data() {
+    let desk = Desk::new(Open);
+    let mut agent = desk.start();
+    agent.read(300.0);
+    agent.check(Open).await;
+    // A step that the grid cannot make; then a meter of the publisher that hangs.
+    agent.wait(5 * MINUTE);
+    agent.read(1400.0);
+    let status = agent.cycle().await;
+    assert_eq!(status.signal.grams_per_kwh, None, "missing, and not believed: {status:?}");
+    for _ in 0..52 {
+        agent.wait(5 * MINUTE);
+        agent.read(150.0);
+        agent.cycle().await;
+    }
+    let status = agent.cycle().await;
+    assert_ne!(status.signal.source, "live", "flat for hours: {status:?}");
+    agent.kill().await;
+}
+
+#[tokio::test]
+async fn clock_not_set() {
+    let mut desk = planned(Open);
+    desk.policy = agent::config::TrustPolicy::Auto;
+    // A board without a battery comes up with the time it last kept: plausible, and old.
+    let mut agent = desk.start();
+    agent.wait(MINUTE);
+    let status = agent.check(Open).await;
+    assert_eq!(status.clock, "not-set");
+    // It runs free: the car may charge, and no departure is guessed.
+    agent.wait(2 * MINUTE);
+    let status = agent.check(Closed).await;
+    assert!(status.charge.is_none() && status.reason.contains("the clock has not been set"));
+    // Older than what is on record, or than the program itself: wrong.
+    agent.read(300.0);
+    desk.clock.set(agent.now() - TimeDelta::hours(5));
+    assert_eq!(agent.cycle().await.clock, "behind");
+    agent.kill().await;
+}
+
+#[tokio::test]
+async fn clock_jump() {
+    let desk = planned(Closed);
+    let mut agent = desk.start();
+    agent.foresee(clean_nights);
+    let first = agent.check(Open).await.charge.unwrap();
+    // The minimum off goes on by the stopwatch, and the plan is made anew.
+    desk.clock.set(agent.now() + TimeDelta::hours(11));
+    let second = agent.cycle().await.charge.unwrap();
+    assert_eq!(second.depart, first.depart);
+    assert_ne!(second.runs, first.runs);
+    let until = Some(agent.now() + TimeDelta::hours(1));
+    desk.overrides.send_replace(Overrides { charge_now_until: until, ..Overrides::default() });
+    agent.wait(4 * MINUTE);
+    assert_eq!(kind(&agent.check(Open).await), Some("minimum-off"));
+    agent.wait(MINUTE);
+    agent.check(Closed).await;
+    agent.kill().await;
+}
+
+/// The nights themselves are lived through in `faults::clock_changes`.
+#[tokio::test]
+async fn dst() {
+    for (evening, depart) in [
+        ("2026-03-07T23:00:00Z", "2026-03-08T11:30:00Z"),
+        ("2026-10-31T22:00:00Z", "2026-11-01T12:30:00Z"),
+    ] {
+        let desk = planned(Closed);
+        desk.clock.set(at(evening));
+        let mut agent = desk.start();
+        let charge = agent.cycle().await.charge.unwrap();
+        assert_eq!(charge.depart, at(depart), "07:30 by the wall clock");
+        agent.kill().await;
+    }
+}
+
+#[tokio::test]
+async fn power_loss_mid_charge() {
+    let mut desk = planned(Closed);
+    desk.offset_secs = 600;
+    let mut agent = desk.start();
+    agent.foresee(clean_nights);
+    night(&mut desk, &mut agent, "2026-03-25T07:00:00Z").await;
+    let before = agent.check(Closed).await.charge.unwrap();
+    assert!((1.0..13.0).contains(&before.left_kwh), "{before:?}");
+    agent.kill().await;
+    // Power is away for ten minutes; the relay falls open.
+    desk.clock.advance(std::time::Duration::from_secs(600));
+    desk.boot_again();
+    desk.bench().position = Open;
+    let mut agent = desk.start();
+    agent.cycle().await;
+    let after = agent.check(Open).await;
+    let charge = after.charge.unwrap();
+    // The same departure, and what was charged is not forgotten.
+    assert_eq!(charge.depart, before.depart);
+    assert!((charge.left_kwh - before.left_kwh).abs() < 0.3, "{before:?} {charge:?}");
+    night(&mut desk, &mut agent, "2026-03-25T11:29:00Z").await;
+    assert_eq!(agent.cycle().await.charge.unwrap().left_kwh, 0.0);
+    agent.kill().await;
+}
+
+/// Killed at every write: `killed`. Files cut, overwritten, emptied: `faults::the_files_of_the_store`. Here: a
+/// store that nobody can use.
+#[tokio::test]
+async fn torn_write() {
+    let dir = tempfile::tempdir().unwrap();
+    let history = dir.path().join("history");
+    std::fs::create_dir(&history).unwrap();
+    let open = || {
+        let config = service::history::SledConfig::default();
+        service::history::SledHistory::open(&history, config).expect("opens whatever it finds")
+    };
+    let desk = Desk::with_history(Open, std::sync::Arc::new(open().0));
+    let mut agent = desk.start();
+    agent.read(150.0);
+    agent.check(Closed).await;
+    agent.kill().await;
+    drop(desk);
+    let mut cut = 0;
+    let mut pending = vec![history.clone()];
+    while let Some(dir) = pending.pop() {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                pending.push(path);
+            } else {
+                let noise = vec![0xa5; 1 + std::fs::metadata(&path).unwrap().len() as usize / 2];
+                std::fs::write(&path, noise).unwrap();
+                cut += 1;
+            }
+        }
+    }
+    assert!(0 < cut, "nothing to damage");
+    // Renamed, begun anew, and the minimum time counts from now, since nothing is known.
+    let (store, report) = open();
+    assert!(report.is_trouble(), "{report}");
+    let mut desk = Desk::with_history(Closed, std::sync::Arc::new(store));
+    desk.record_is_doubtful = report.is_trouble();
+    let mut agent = desk.start();
+    agent.read(300.0);
+    assert_eq!(kind(&agent.check(Closed).await), Some("minimum-on"));
+    agent.wait(10 * MINUTE);
+    agent.check(Open).await;
+    agent.kill().await;
+}
+
+#[tokio::test]
+async fn broker_loss() {
+    let mut desk = planned(Closed);
+    let mut agent = desk.start();
+    agent.foresee(clean_nights);
+    let before = agent.check(Open).await.charge.unwrap();
+    agent.hear_event(FeedEvent::Lost { reason: "connection refused".to_owned() });
+    agent.wait(HOUR);
+    let status = agent.check(Open).await;
+    // The plan is the agent's own: it goes on.
+    assert_eq!(status.charge.unwrap().runs, before.runs);
+    assert!(!status.feed.connected);
+    let moves = night(&mut desk, &mut agent, "2026-03-25T11:29:00Z").await;
+    assert_eq!((moves, agent.cycle().await.charge.unwrap().left_kwh), (2, 0.0));
+    agent.kill().await;
+}
+
+/// Nothing that arrives on a broker is a command: those come by the local socket, each with its end. Data may be
+/// retained and may come twice; an older one does not count.
+#[tokio::test]
+async fn retained_duplicate_replayed() {
+    let desk = Desk::new(Open);
+    let mut agent = desk.start();
+    agent.read(300.0);
+    let newest = agent.reading(300.0);
+    let mut replayed = agent.reading(150.0);
+    replayed.ts -= TimeDelta::minutes(5);
+    for retained in [false, true] {
+        for reading in [&newest, &replayed] {
+            let reading = Box::new(reading.clone());
+            assert!(!agent.hear_event(FeedEvent::Reading { reading, retained }));
+        }
+    }
+    let status = agent.check(Open).await;
+    assert_eq!(status.signal.grams_per_kwh, Some(300.0));
+    agent.kill().await;
+}
+
+#[tokio::test]
+async fn out_of_order_forecast() {
+    let desk = planned(Closed);
+    let mut agent = desk.start();
+    assert!(agent.foresee(clean_nights));
+    let runs = agent.check(Open).await.charge.unwrap().runs;
+    let refuse = |agent: &mut crate::desk::Running, issued| {
+        let forecast = crate::charge::forecast(issued, |_| 50.0);
+        assert!(!agent.hear_event(FeedEvent::Forecast(Box::new(forecast))), "{issued}");
+    };
+    // An older one, the same once more, and one of a publisher whose clock is ahead.
+    let now = agent.now();
+    for issued in [now - TimeDelta::hours(1), now, now + TimeDelta::days(3)] {
+        refuse(&mut agent, issued);
+    }
+    agent.wait(16 * MINUTE);
+    assert_eq!(agent.cycle().await.charge.unwrap().runs, runs);
+    // After a restart, too.
+    agent.kill().await;
+    let mut agent = desk.start();
+    refuse(&mut agent, now - TimeDelta::hours(1));
+    agent.kill().await;
+}
+
+#[tokio::test]
+async fn flipped_by_hand() {
+    let mut desk = planned(Closed);
+    desk.car = Some(CarOnTheDesk { plugged: Some(true), ..CarOnTheDesk::default() });
+    let mut agent = desk.start();
+    agent.foresee(clean_nights);
+    agent.check(Open).await;
+    desk.live(&agent, HOUR);
+    desk.bench().position = Closed;
+    agent.check(Closed).await;
+    // Until the car leaves, over restarts, and it is said.
+    desk.live(&agent, 5 * HOUR);
+    agent.kill().await;
+    let mut agent = desk.start();
+    let status = agent.check(Closed).await;
+    assert_eq!(status.claims[0].priority, "manual");
+    assert!(status.reason.contains("switched it on by hand"), "{}", status.reason);
+    assert_eq!(status.next_change, Some(at("2026-03-25T11:30:00Z")));
+    // Or until it is unplugged: then the plan has it again.
+    desk.car.as_mut().unwrap().plugged = Some(false);
+    desk.live(&agent, MINUTE);
+    assert!(agent.check(Closed).await.reason.contains("no car is plugged in"));
+    agent.kill().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn actuator_does_not_obey() {
+    let desk = Desk::new(Open);
+    desk.bench().is_stuck = true;
+    let mut agent = desk.start();
+    agent.read(150.0);
+    let status = agent.check(Open).await;
+    // Three tries, then the person; and no cycling. A welded contact shows in the meter: `meter`.
+    assert_eq!(desk.bench().orders.len(), 3);
+    assert!(status.reason.contains("does not obey: told closed 3 times"), "{}", status.reason);
+    assert!(agent.is_told(Alarm::RelayDisobeys));
+    for _ in 0..4 {
+        agent.check(Open).await;
+    }
+    assert_eq!(desk.bench().orders.len(), 3);
+    desk.bench().is_stuck = false;
+    agent.wait(5 * MINUTE);
+    agent.check(Closed).await;
+    assert!(!agent.is_told(Alarm::RelayDisobeys));
+    agent.kill().await;
+}
+
+/// Whoever publishes may shift a charge, but never prevent it: see also `faults::the_forecast`.
+#[tokio::test]
+async fn malicious_publisher() {
+    for better_later in [true, false] {
+        let mut desk = planned(Open);
+        let mut agent = desk.start();
+        let mut charged = 0;
+        while agent.now() < at("2026-03-25T11:30:00Z") {
+            // Each quarter another promise: now is worst, it is about to be best.
+            if agent.now().minute().is_multiple_of(15) {
+                let now = agent.now();
+                agent.foresee(|ts| {
+                    let ahead = (ts - now).num_minutes() as f64;
+                    if better_later { 1400.0 - ahead / 5.0 } else { 1.0 + ahead % 30.0 }
+                });
+                agent.read(if agent.now().minute() == 0 { 1499.0 } else { 0.0 });
+            }
+            agent.cycle().await;
+            let is_home = at("2026-03-24T22:00:00Z") <= agent.now();
+            charged += u32::from(is_home && desk.bench().position == Closed);
+            desk.live(&agent, MINUTE);
+        }
+        assert!(119 <= charged, "{charged} minutes");
+        assert!(desk.lifetime() <= 12, "{}", desk.lifetime());
+        agent.kill().await;
+    }
 }

@@ -134,9 +134,10 @@ impl World {
             clock: self.clock,
             position: self.position,
             switches: &self.switches,
-            signal: Signal { live, bounds, usual: &usual },
+            signal: Signal { live, bounds, forecast: None, usual: &usual },
             charge: None,
             wishes: Wishes::default(),
+            hand_ends: None,
             car: Car::default(),
             wait: None,
         };

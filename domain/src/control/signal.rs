@@ -25,6 +25,8 @@ pub struct Signal<'a> {
     pub live: Option<Live>,
     /// Where to start and stop; `None` while there is too little history to say.
     pub bounds: Option<Bounds>,
+    /// What the feed foresaw of a time, where its forecast covers it; `None`: there is no forecast.
+    pub forecast: Option<&'a dyn Fn(Timestamp) -> Option<CarbonIntensity>>,
     /// What is usual at a time, by the agent's own history; `None` where it has none.
     pub usual: &'a dyn Fn(Timestamp) -> Option<CarbonIntensity>,
 }
@@ -43,7 +45,12 @@ impl fmt::Debug for Signal<'_> {
 pub enum Basis {
     /// The feed.
     Live(Live),
-    /// What is usual at this hour, since the feed is silent or too old.
+    /// What the last forecast says of this time, since the feed is silent or too old.
+    Forecast {
+        /// The newest reading, if there is one; too old to decide by.
+        newest: Option<Live>,
+    },
+    /// What is usual at this hour, since there is no forecast of it either.
     Usual {
         /// The newest reading, if there is one; too old to decide by.
         newest: Option<Live>,
@@ -65,8 +72,8 @@ pub enum NoSignal {
 }
 
 impl Signal<'_> {
-    /// Climbs down the ladder: the feed while it is fresh, else what is usual now, else nothing. Never
-    /// 0 g for what is missing.
+    /// Climbs down the ladder: the feed while it is fresh, else what its last forecast says of now, else what
+    /// is usual now, else nothing. Never 0 g for what is missing.
     ///
     /// # Errors
     /// [`NoSignal`] says why there is nothing.
@@ -82,16 +89,21 @@ impl Signal<'_> {
         let fresh = self.live.filter(|live| live.age <= stale_after);
         let (intensity, basis) = match fresh {
             Some(live) => (live.intensity, Basis::Live(live)),
-            None => match (self.usual)(now) {
-                Some(usual) => (usual, Basis::Usual { newest: self.live }),
-                None => return Err(NoSignal::NoData { newest: self.live }),
+            None => match (self.foreseen(now), (self.usual)(now)) {
+                (Some(foreseen), _) => (foreseen, Basis::Forecast { newest: self.live }),
+                (None, Some(usual)) => (usual, Basis::Usual { newest: self.live }),
+                (None, None) => return Err(NoSignal::NoData { newest: self.live }),
             },
         };
         let bounds = self.bounds.ok_or(NoSignal::NoBounds)?;
         Ok((intensity, basis, bounds))
     }
 
-    /// The first full hour of the coming week at which the usual course is beyond the bound; `None` where
+    fn foreseen(&self, ts: Timestamp) -> Option<CarbonIntensity> {
+        self.forecast.and_then(|forecast| forecast(ts))
+    }
+
+    /// The first full hour of the coming week at which forecast or usual course is beyond the bound; `None` where
     /// it never is, or nothing is known.
     pub(super) fn usually_first(
         &self,
@@ -101,6 +113,6 @@ impl Signal<'_> {
         let this_hour = now.timestamp().div_euclid(3600);
         (1..=7 * 24)
             .filter_map(|ahead| Timestamp::from_timestamp((this_hour + ahead) * 3600, 0))
-            .find(|hour| (self.usual)(*hour).is_some_and(&beyond))
+            .find(|hour| self.foreseen(*hour).or_else(|| (self.usual)(*hour)).is_some_and(&beyond))
     }
 }

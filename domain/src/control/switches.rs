@@ -80,6 +80,15 @@ pub struct SwitchLog {
 /// What a budget looks back on at most.
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
+/// Two foreign moves within this are no hand at the switch.
+const RIVAL_WITHIN: Duration = Duration::from_secs(10 * 60);
+
+/// A person needs longer to hear of a move and to undo it; an automation does not. Two looks of the agent.
+const UNDONE_WITHIN: Duration = Duration::from_secs(20);
+
+/// So long after its last move a second controller is taken to be there.
+pub const RIVAL_LASTS: Duration = Duration::from_secs(30 * 60);
+
 /// More moves than any budget allows in a day; keeps memory bounded against a relay that is moved by
 /// someone else all the time.
 const MOST_KEPT: usize = 1024;
@@ -115,6 +124,39 @@ impl SwitchLog {
     /// The moves kept, oldest first.
     pub fn recent(&self) -> impl DoubleEndedIterator<Item = &Switch> + ExactSizeIterator {
         self.recent.iter()
+    }
+
+    /// Whether somebody else holds the contactor, too: two foreign moves within ten minutes, until half an hour
+    /// after the last one.
+    pub fn has_a_rival(&self, now: &Moment) -> bool {
+        let mut foreign = self.foreign(now);
+        let (Some((_, last)), Some((_, before))) = (foreign.next(), foreign.next()) else {
+            return false;
+        };
+        last < RIVAL_LASTS && before.saturating_sub(last) <= RIVAL_WITHIN
+    }
+
+    /// Whether the last foreign move was no person's: it came within ten minutes of another, or undid ours faster
+    /// than a person does.
+    pub fn hand_was_a_machine(&self, now: &Moment) -> bool {
+        let mut foreign = self.foreign(now);
+        let Some((index, last)) = foreign.next() else { return false };
+        let again =
+            foreign.next().is_some_and(|(_, before)| before.saturating_sub(last) <= RIVAL_WITHIN);
+        let undone = index.checked_sub(1).and_then(|index| self.recent.get(index));
+        again
+            || undone.is_some_and(|ours| {
+                let ours_ago = now.about_since(&ours.at);
+                matches!(ours.cause, Cause::Claim(_))
+                    && ours_ago.saturating_sub(last) <= UNDONE_WITHIN
+            })
+    }
+
+    /// Foreign moves with their place in the log and their age, newest first.
+    fn foreign(&self, now: &Moment) -> impl Iterator<Item = (usize, Duration)> {
+        let moves = self.recent.iter().enumerate().rev();
+        let foreign = moves.filter(|(_, switch)| switch.cause == Cause::ByHand);
+        foreign.map(|(index, switch)| (index, now.about_since(&switch.at)))
     }
 
     /// Ages at `now` of the moves within the last `window`, oldest first.
@@ -170,5 +212,48 @@ mod tests {
             assert_eq!(position.other().other(), position);
         }
         assert_eq!(Contactor::from_word("ajar"), None);
+    }
+
+    /// Foreign and own moves, in minutes.
+    #[track_caller]
+    fn check_rival(foreign: &[u64], own: &[u64], now: u64, expected: bool) {
+        let mut moves: Vec<(u64, Cause)> =
+            foreign.iter().map(|minute| (*minute, Cause::ByHand)).collect();
+        moves.extend(own.iter().map(|minute| (*minute, Cause::Claim(Priority::Plan))));
+        moves.sort_by_key(|(minute, _)| *minute);
+        let mut log = SwitchLog::default();
+        for (minute, cause) in moves {
+            log.record(Switch { cause, ..switch(minute * 60) });
+        }
+        assert_eq!(log.has_a_rival(&switch(now * 60).at), expected);
+    }
+
+    #[test]
+    fn one_hand_is_a_hand_and_two_in_ten_minutes_are_a_controller() {
+        check_rival(&[], &[1, 2, 3], 4, false);
+        check_rival(&[5], &[1, 8], 9, false);
+        check_rival(&[5, 15], &[7], 16, true);
+        check_rival(&[5, 16], &[7], 17, false);
+    }
+
+    #[test]
+    fn what_undoes_our_move_at_once_is_no_person() {
+        for (gap, expected) in [(1, true), (20, true), (21, false)] {
+            let mut log = SwitchLog::default();
+            log.record(Switch { cause: Cause::Claim(Priority::Plan), ..switch(600) });
+            log.record(switch(600 + gap));
+            let now = switch(9000).at;
+            assert_eq!(log.hand_was_a_machine(&now), expected, "{gap}");
+            assert!(!log.has_a_rival(&now), "once is no rival");
+        }
+    }
+
+    #[test]
+    fn a_rival_is_over_half_an_hour_after_its_last_move() {
+        check_rival(&[5, 10], &[7], 39, true);
+        check_rival(&[5, 10], &[7], 40, false);
+        // And begins anew with the next pair.
+        check_rival(&[5, 10, 60], &[], 61, false);
+        check_rival(&[5, 10, 60, 65], &[], 66, true);
     }
 }

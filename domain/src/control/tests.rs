@@ -28,6 +28,8 @@ struct Desk {
     charge: Option<Asked>,
     basis: PlanBasis,
     wishes: Wishes,
+    hand_ends: Option<Timestamp>,
+    forecast: Option<fn(Timestamp) -> Option<CarbonIntensity>>,
     car: Car,
     wait: Option<Wait>,
 }
@@ -66,6 +68,8 @@ impl Desk {
             charge: None,
             basis: PlanBasis::Forecast,
             wishes: Wishes::default(),
+            hand_ends: None,
+            forecast: None,
             car: Car::default(),
             wait: None,
         }
@@ -105,7 +109,9 @@ impl Desk {
         });
         let week = crate::series::Window::new(crate::week::WEEK);
         let bounds = if self.bounds { self.settings.threshold.bounds(&week) } else { None };
-        let signal = Signal { live, bounds, usual: &self.usual };
+        let foreseen = self.forecast.as_ref();
+        let foreseen = foreseen.map(|f| f as &dyn Fn(Timestamp) -> Option<CarbonIntensity>);
+        let signal = Signal { live, bounds, forecast: foreseen, usual: &self.usual };
         let facts = Facts {
             at: self.at,
             started: self.started,
@@ -121,6 +127,7 @@ impl Desk {
                 aim: crate::plan::Aim::Clean,
             }),
             wishes: self.wishes,
+            hand_ends: self.hand_ends,
             car: self.car,
             wait: self.wait,
         };
@@ -321,6 +328,24 @@ fn stale_live_value_gives_way_to_the_usual_hour() {
 }
 
 #[test]
+fn stale_live_value_gives_way_to_the_forecast_of_this_hour_first() {
+    let mut desk = Desk::new(Open);
+    desk.usual = clean_nights;
+    desk.forecast = Some(|_| Some(grams(100.0)));
+    desk.read(400.0).check(Open, Priority::Threshold);
+    let decision = desk.wait(30 * MINUTE + 1).check(Closed, Priority::Threshold);
+    let Reason::Grid { basis: Basis::Forecast { newest: Some(newest) }, .. } =
+        decision.claim().reason
+    else {
+        panic!("{decision:?}");
+    };
+    assert_eq!(newest.age, Duration::from_secs(30 * MINUTE + 1));
+    // Where it does not cover: the usual hour.
+    desk.forecast = Some(|_| None);
+    desk.check(Open, Priority::Threshold);
+}
+
+#[test]
 fn missing_data_never_mean_off() {
     for found in [Open, Closed] {
         let mut desk = Desk::new(found);
@@ -391,6 +416,40 @@ fn user_flips_it_by_hand_and_is_respected_for_a_while() {
     let since = desk.at.wall;
     assert_eq!(decision.claim().reason, Reason::ByHand { since, until });
     desk.wait(2 * 3600).read(400.0).check(Open, Priority::Threshold);
+}
+
+#[test]
+fn user_flips_it_by_hand_and_is_respected_until_unplug_or_the_next_departure() {
+    for (hand, other) in [(Open, Closed), (Closed, Open)] {
+        let mut desk = Desk::planned(other, 2);
+        desk.moved(hand, Cause::ByHand);
+        desk.hand_ends = Some(desk.at.wall + TimeDelta::hours(12));
+        desk.wait(11 * 3600);
+        let until = desk.hand_ends.unwrap();
+        let decision = desk.check(hand, Priority::Manual);
+        assert_eq!(decision.next, NextChange::At(until));
+        // The user's own limit comes first; so does unplugging.
+        desk.settings.manual_hold = Some(Duration::from_secs(3600));
+        assert_ne!(desk.decide().claim().priority, Priority::Manual);
+        desk.settings.manual_hold = None;
+        desk.car.plugged = Some(false);
+        assert_eq!(desk.decide().claim().reason, Reason::NoCar);
+        desk.car.plugged = None;
+        desk.wait(3600);
+        assert_ne!(desk.decide().claim().priority, Priority::Manual);
+    }
+}
+
+#[test]
+fn what_moves_it_again_and_again_is_no_person() {
+    let mut desk = Desk::planned(Closed, 2);
+    desk.hand_ends = Some(desk.at.wall + TimeDelta::hours(12));
+    desk.moved(Open, Cause::ByHand).wait(120).moved(Closed, Cause::ByHand).wait(120);
+    desk.moved(Open, Cause::ByHand);
+    for _ in 0..4 {
+        desk.check(Open, Priority::Plan);
+        desk.wait(1800);
+    }
 }
 
 #[test]

@@ -111,6 +111,15 @@ impl CarbonForecast {
     }
 }
 
+impl CarbonForecast {
+    /// What it says of the instant `ts`; `None` where no slot covers it.
+    pub fn value_at(&self, ts: Timestamp) -> Option<f64> {
+        let slot = (ts - self.start).num_seconds().checked_div(i64::from(self.step_s))?;
+        let index = usize::try_from(slot).ok().filter(|_| self.start <= ts)?;
+        self.values.get(index).copied()
+    }
+}
+
 /// `computed/co2/<zone>`: marginal intensity now in a load zone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ZoneNow {
