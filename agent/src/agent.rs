@@ -403,6 +403,13 @@ impl Agent {
         self.look_at_the_charge(now, clock, &seen);
         self.look_at_the_car(now, &seen);
         let mut decision = self.decide(now, clock, &seen);
+        let claim = *decision.claim();
+        let asked = (claim.priority == Priority::Threshold && claim.wants != seen.position)
+            .then_some(claim.wants);
+        let knows = claim.priority != Priority::Safety;
+        if knows && self.manners.turn(asked, now).is_some() {
+            decision = self.decide(now, clock, &seen);
+        }
         if decision.position != seen.position {
             match self.actuator.move_to(decision.position, decision.claim().priority).await {
                 Ok(moved) => {
@@ -496,6 +503,7 @@ impl Agent {
             hand_ends: self.hand_ends(seen),
             car: self.car(now),
             wait: self.manners.wait(),
+            turn: self.manners.turning(),
         };
         decide(&facts, &self.settings)
     }

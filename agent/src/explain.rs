@@ -242,6 +242,9 @@ fn held_by(hold: &Hold, limits: &Limits) -> String {
              cars start in the same second this one waits a little"
                 .to_owned()
         }
+        Hold::Turning { .. } => {
+            "so that not all cars switch in the same second this one waits a little".to_owned()
+        }
         Hold::Observing => "it only observes".to_owned(),
     }
 }

@@ -1,10 +1,11 @@
 //! What this device does otherwise than all others, so that a fleet does not step together: it waits for a time
-//! of its own after power or feed have come back for everybody, and moves its threshold a little.
+//! of its own after power or feed have come back for everybody, moves its threshold a little, and moves a little
+//! later when the grid's number asks all of them.
 
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use domain::control::{Moment, Wait};
+use domain::control::{Contactor, Moment, Wait};
 use domain::fleet;
 
 /// Shorter gaps of the feed change nothing that anybody decides by.
@@ -17,6 +18,9 @@ pub struct Manners {
     window_secs: u32,
     lost: Option<Moment>,
     wait: Option<Wait>,
+    turn: Option<(Contactor, Wait)>,
+    /// The grid's number was looked at before.
+    watches: bool,
 }
 
 impl Manners {
@@ -24,7 +28,14 @@ impl Manners {
     /// and not the program's: a program is restarted by itself, power comes back for a whole street. Until
     /// then plus `start_grace` nobody has decided anything.
     pub fn new(device: &str, window_secs: u32, start_grace: Duration, now: Moment) -> Self {
-        let mut manners = Self { device: device.to_owned(), window_secs, lost: None, wait: None };
+        let mut manners = Self {
+            device: device.to_owned(),
+            window_secs,
+            lost: None,
+            wait: None,
+            turn: None,
+            watches: false,
+        };
         let up = TimeDelta::from_std(now.uptime).unwrap_or_default();
         let wall = now.wall.checked_sub_signed(up).unwrap_or(now.wall);
         let boot = Moment { wall, uptime: Duration::ZERO, ..now };
@@ -35,7 +46,14 @@ impl Manners {
 
     /// None at all.
     pub fn none() -> Self {
-        Self { device: String::new(), window_secs: 0, lost: None, wait: None }
+        Self {
+            device: String::new(),
+            window_secs: 0,
+            lost: None,
+            wait: None,
+            turn: None,
+            watches: false,
+        }
     }
 
     /// The feed has gone, or cannot be reached.
@@ -58,6 +76,29 @@ impl Manners {
     /// What this device waits for, running or over.
     pub fn wait(&self) -> Option<Wait> {
         self.wait
+    }
+
+    /// The grid's number asks for `to`, or for no move: what this device waits for before it makes it. While the
+    /// same is asked it waits for the same, and the next time at the same day, too. What was asked before this
+    /// program looked has had its wait: an agent that is restarted again and again must not wait for ever.
+    pub fn turn(&mut self, to: Option<Contactor>, now: Moment) -> Option<Wait> {
+        let watched = std::mem::replace(&mut self.watches, true);
+        let Some(to) = to else {
+            self.turn = None;
+            return None;
+        };
+        if self.turn.is_none_or(|(asked, _)| asked != to) {
+            let day = now.wall.date_naive();
+            let length = self.length(&format!("threshold-{to}-{day}"))?;
+            let length = if watched { length } else { Duration::ZERO };
+            self.turn = Some((to, Wait { since: now, length }));
+        }
+        self.turn.map(|(_, wait)| wait)
+    }
+
+    /// The same, as it was asked last.
+    pub fn turning(&self) -> Option<Wait> {
+        self.turn.map(|(_, wait)| wait)
     }
 
     /// What it multiplies its threshold by.
@@ -126,11 +167,27 @@ mod tests {
     }
 
     #[test]
+    fn a_turn_of_the_grid_is_waited_for_while_it_lasts() {
+        let mut manners = Manners::new("garage", 600, GRACE, at(5000, 1));
+        let first = manners.turn(Some(Contactor::Open), at(4900, 1)).unwrap();
+        assert_eq!(first.rest(&at(4900, 1)), None, "asked before it looked");
+        let wait = manners.turn(Some(Contactor::Closed), at(5000, 1)).unwrap();
+        assert_eq!(manners.turn(Some(Contactor::Closed), at(5100, 1)), Some(wait));
+        let back = manners.turn(Some(Contactor::Open), at(5200, 1)).unwrap();
+        assert_eq!(back.since, at(5200, 1));
+        assert_ne!(back.length, wait.length, "starts tell nothing of stops");
+        assert_eq!(manners.turn(None, at(5300, 1)), None);
+        let again = manners.turn(Some(Contactor::Closed), at(5400, 1)).unwrap();
+        assert_eq!((again.since, again.length), (at(5400, 1), wait.length));
+    }
+
+    #[test]
     fn without_a_window_there_are_no_manners() {
         let mut manners = Manners::new("garage", 0, GRACE, at(0, 1));
         manners.feed_lost(at(0, 1));
         manners.feed_returned(at(900, 1));
         assert_eq!((manners.wait(), manners.threshold_factor()), (None, 1.0));
+        assert_eq!(manners.turn(Some(Contactor::Open), at(900, 1)), None);
         let own = Manners::new("garage", 600, GRACE, at(0, 1)).threshold_factor();
         assert!(own != 1.0 && (0.97..=1.03).contains(&own), "{own}");
     }

@@ -337,6 +337,7 @@ impl HoldStatus {
             Hold::MinimumOff { .. } => "minimum-off",
             Hold::Budget { .. } => "budget",
             Hold::Returning { .. } => "returning",
+            Hold::Turning { .. } => "turning",
             Hold::Observing => "observing",
         };
         Some(Self { kind: kind.to_owned(), until: hold.until().map(to_the_second) })

@@ -35,7 +35,8 @@
 //!  default    safe position    closed, unless configured otherwise    always
 //! ```
 //!
-//! After power or feed have come back a closing below the departure waits for a time of this device's own
+//! A move that the grid's number asks for waits for a time of this device's own, since all others see the same
+//! number. After power or feed have come back a closing below the departure waits for a time of this device's own
 //! ([`Wait`]), so that a fleet does not close at once.
 //!
 //! Missing data lower the claim from live to forecast to usual to default: they never mean "off", and never 0 g.
@@ -189,6 +190,8 @@ pub struct Facts<'a> {
     pub car: Car,
     /// What this device waits for after a return of power or feed.
     pub wait: Option<Wait>,
+    /// What it waits for since the grid's number made it want to move: all others saw that number, too.
+    pub turn: Option<Wait>,
 }
 
 /// When the position will change, as far as can be told.

@@ -26,6 +26,7 @@ struct Case {
     wishes: Wishes,
     car: Car,
     wait: Option<Wait>,
+    turn: Option<Wait>,
 }
 
 const AUTOMATIC: Cause = Cause::Claim(domain::control::Priority::Threshold);
@@ -44,6 +45,7 @@ fn case(position: Contactor, grams: f64) -> Case {
         wishes: Wishes::default(),
         car: Car::default(),
         wait: None,
+        turn: None,
     }
 }
 
@@ -80,6 +82,7 @@ fn check(case: &Case, expected: &str) {
         hand_ends: None,
         car: case.car,
         wait: case.wait,
+        turn: case.turn,
     };
     let decision = decide(&facts, &case.settings);
     assert_eq!(sentence(&decision, &case.settings.limits, facts.at.wall), expected);
@@ -303,6 +306,11 @@ fn a_return_of_power_is_waited_for() {
         uptime: Duration::from_secs(1_000_000),
     };
     let wait = Some(Wait { since, length: Duration::from_secs(7 * MINUTE) });
+    check(
+        &Case { turn: wait, ..case(Closed, 300.0) },
+        "Charging is on although the grid is dirty (300 g/kWh at 7:50 AM EDT, above 250): so that not all cars \
+         switch in the same second this one waits a little; it stops at 8:07 AM EDT unless that changes before.",
+    );
     check(
         &Case { wait, ..case(Open, 150.0) },
         "Charging is off although the grid is clean (150 g/kWh at 7:50 AM EDT, below 200): power or feed have \

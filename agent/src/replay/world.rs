@@ -206,6 +206,7 @@ impl<'a> World<'a> {
                 hand_ends: None,
                 car: Car::default(),
                 wait: None,
+                turn: None,
             },
             self.settings,
         );

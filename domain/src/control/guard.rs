@@ -96,6 +96,11 @@ pub enum Hold {
         /// When it is.
         until: Timestamp,
     },
+    /// The grid asks all devices for the same move, and this one's turn is later.
+    Turning {
+        /// When it is.
+        until: Timestamp,
+    },
     /// Mode `observe`: decide, say so, move nothing.
     Observing,
 }
@@ -107,7 +112,8 @@ impl Hold {
             Self::MinimumOn { until }
             | Self::MinimumOff { until }
             | Self::Budget { until, .. }
-            | Self::Returning { until } => Some(*until),
+            | Self::Returning { until }
+            | Self::Turning { until } => Some(*until),
             Self::Observing => None,
         }
     }

@@ -140,6 +140,7 @@ impl World {
             hand_ends: None,
             car: Car::default(),
             wait: None,
+            turn: None,
         };
         let decision = decide(&facts, &self.settings);
         if decision.position != self.position {

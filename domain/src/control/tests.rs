@@ -32,6 +32,7 @@ struct Desk {
     forecast: Option<fn(Timestamp) -> Option<CarbonIntensity>>,
     car: Car,
     wait: Option<Wait>,
+    turn: Option<Wait>,
 }
 
 /// Tuesday 2026-03-10, 08:00 EDT.
@@ -72,6 +73,7 @@ impl Desk {
             forecast: None,
             car: Car::default(),
             wait: None,
+            turn: None,
         }
     }
 
@@ -130,6 +132,7 @@ impl Desk {
             hand_ends: self.hand_ends,
             car: self.car,
             wait: self.wait,
+            turn: self.turn,
         };
         decide(&facts, &self.settings)
     }
@@ -709,6 +712,25 @@ fn the_wait_of_a_return_holds_no_opening_no_person_and_no_departure() {
     desk.wait = wait(&desk);
     desk.wait(200).check(Open, Priority::Default);
     desk.wait(1600).check(Closed, Priority::Default);
+}
+
+#[test]
+fn what_the_grid_asks_of_all_is_done_at_a_time_of_its_own() {
+    for (found, grams, to) in [(Open, 100.0, Closed), (Closed, 400.0, Open)] {
+        let mut desk = Desk::new(found);
+        let length = Duration::from_secs(400);
+        desk.turn = Some(Wait { since: desk.at, length });
+        let until = desk.at.wall_in(length);
+        let decision = desk.read(grams).check(found, Priority::Threshold);
+        assert_eq!(decision.hold, Some(Hold::Turning { until }));
+        desk.wait(400).read(grams).check(to, Priority::Threshold);
+    }
+    // A plan has its offsets, a person does not wait.
+    let mut desk = Desk::planned(Closed, 2);
+    desk.turn = Some(Wait { since: desk.at, length: Duration::from_secs(400) });
+    desk.check(Open, Priority::Plan);
+    desk.settings.mode = Mode::Off;
+    desk.check(Open, Priority::Manual);
 }
 
 #[test]
