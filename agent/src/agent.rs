@@ -27,6 +27,7 @@ use crate::grid::{Grid, Refused, Taken};
 use crate::manners::Manners;
 use crate::moments::Moments;
 use crate::notify::{Alarm, Notifier, standing};
+use crate::nyiso_source::{Known, Look as OwnLook, Reins};
 use crate::overrides::Overrides;
 use crate::status::{
     ActuatorStatus, ChargeStatus, ClaimStatus, DayStatus, FeedStatus, HoldStatus, MeterStatus,
@@ -74,6 +75,9 @@ pub struct Agent {
     foresight: watch::Sender<Option<Arc<Foresight>>>,
     /// Of the week as it was with that newest reading and so many in all.
     last_day: (Option<Timestamp>, usize, DayStatus),
+    /// Of the task that reads NYISO's own files, where there is one.
+    nyiso: Option<Reins>,
+    own_refusal: Option<Refused>,
 }
 
 /// What a meter tells.
@@ -230,6 +234,8 @@ impl Agent {
             store: None,
             foresight: watch::Sender::new(None),
             last_day: Default::default(),
+            nyiso: None,
+            own_refusal: None,
         }
     }
 
@@ -280,6 +286,13 @@ impl Agent {
         self
     }
 
+    /// The same, with NYISO's own files to fall back on, or to read by choice.
+    #[must_use]
+    pub fn reading_nyiso(mut self, reins: Reins) -> Self {
+        self.nyiso = Some(reins);
+        self
+    }
+
     /// Takes in what the feed says. Gives whether it changes what is known.
     pub fn hear(&mut self, event: FeedEvent) -> bool {
         let now = self.moments.now();
@@ -303,7 +316,13 @@ impl Agent {
             }
             FeedEvent::Reading { reading, retained } => {
                 let trusted = self.trust(&now) == ClockTrust::Trusted;
-                match self.grid.take(&reading, retained, now, trusted) {
+                let outcome = self.grid.take(&reading, retained, now, trusted);
+                if let Some(reins) = &mut self.nyiso {
+                    let age = now.wall - reading.ts;
+                    let is_fresh = !trusted || age <= stale_after(&self.settings);
+                    reins.hear_feed(reading.ts, &outcome, is_fresh, now);
+                }
+                match outcome {
                     Ok(taken) => {
                         self.refusal = None;
                         let ts = reading.ts;
@@ -341,6 +360,7 @@ impl Agent {
                 let taken = self.charger.take_prices(*prices, &arrival);
                 self.is_news(taken, "day-ahead prices", issued)
             }
+            FeedEvent::Nyiso(look) => self.hear_own(&look, now),
             FeedEvent::Refused { topic, trouble } => {
                 self.feed.refused += 1;
                 if self.feed.refused.is_power_of_two() {
@@ -385,6 +405,48 @@ impl Agent {
         }
     }
 
+    /// Takes in what was found in NYISO's own files: all of it at once, since what was a quarter of an hour
+    /// ago moves nothing.
+    fn hear_own(&mut self, look: &OwnLook, now: Moment) -> bool {
+        if !self.nyiso.as_mut().is_some_and(|reins| reins.hear_look(look)) {
+            return false;
+        }
+        let trusted = self.trust(&now) == ClockTrust::Trusted;
+        let mut changes = look.trouble.is_some();
+        for series in &look.found.series {
+            changes |= self.grid.fill(series, now, trusted) != 0;
+        }
+        for reading in &look.found.readings {
+            match self.grid.take_own(reading, now, trusted) {
+                Ok(_) => {
+                    self.own_refusal = None;
+                    debug!(ts = %reading.ts, grams_per_kwh = reading.value, "reading of NYISO's own");
+                    changes = true;
+                }
+                Err(Refused::Known | Refused::Older) => {}
+                Err(refused) => {
+                    let kind = std::mem::discriminant(&refused);
+                    if self.own_refusal.map(|known| std::mem::discriminant(&known)) != Some(kind) {
+                        let ts = reading.ts;
+                        warn!(%ts, "a reading of NYISO's own files is not used: {refused}");
+                    }
+                    self.own_refusal = Some(refused);
+                    changes |= matches!(refused, Refused::Implausible(_));
+                }
+            }
+        }
+        changes
+    }
+
+    fn rein(&mut self, now: &Moment, clock: ClockTrust) {
+        let newest = self.grid.newest().filter(|newest| newest.believed.is_some());
+        let known =
+            Known { newest: newest.map(|newest| newest.ts), hours: self.grid.hours_learned() };
+        if let Some(reins) = &mut self.nyiso {
+            reins.decide(now, clock, self.grid.origin(), known);
+        }
+    }
+
     /// Looks, decides, moves.
     ///
     /// # Errors
@@ -392,6 +454,7 @@ impl Agent {
     pub async fn cycle(&mut self) -> Result<Cycle, MoveError> {
         let now = self.moments.now();
         let clock = self.trust(&now);
+        self.rein(&now, clock);
         let seen = match self.actuator.look().await {
             Ok(seen) => seen,
             Err(MoveError::Gone) => return Err(MoveError::Gone),
@@ -733,6 +796,7 @@ impl Agent {
             signal: self.signal(now, clock),
             charge: ChargeStatus::of(&self.charger),
             feed: self.feed.clone(),
+            nyiso: self.nyiso.as_ref().map(Reins::status),
             switches: SwitchStatus::of(&no_moves, &self.settings, &now),
             actuator: ActuatorStatus {
                 name: self.actuator_name.clone(),
@@ -764,6 +828,7 @@ impl Agent {
         SignalStatus {
             source: source.to_owned(),
             origin: self.grid.origin().as_str().to_owned(),
+            from: self.grid.newest().map(|newest| newest.via.as_str().to_owned()),
             ts: signal.live.map(|live| live.ts),
             age_s: signal.live.map(|live| live.age.as_secs()),
             grams_per_kwh: signal.live.map(|live| live.intensity.grams_per_kwh()),

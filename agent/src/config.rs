@@ -10,6 +10,7 @@ mod meter;
 mod mqtt;
 mod notify;
 mod parse;
+mod signal;
 mod tariff;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ pub use http::{HttpPreset, HttpSwitchConfig, Method};
 pub use meter::{EnergyUnit, MeterConfig, PowerUnit, PresenceConfig, Quantity};
 pub use mqtt::{Availability, MqttPreset, MqttSwitchConfig};
 pub use notify::NotifyConfig;
+pub use signal::{SignalConfig, SignalSource};
 pub use words::Words;
 
 /// Environment variables that start so override the file: `NY_POWER_AGENT__CONTROL__MODE=now`.
@@ -46,6 +48,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// The public stream.
     pub feed: FeedConfig,
+    /// Where the readings come from.
+    pub signal: SignalConfig,
     /// How to decide.
     pub control: Settings,
     /// The charge that is asked for, if one is described.

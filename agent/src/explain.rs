@@ -202,7 +202,7 @@ fn span(hours: f64) -> String {
 fn silent(newest: Option<&Live>, now: Timestamp) -> String {
     match newest {
         Some(live) => format!("the newest reading is too old ({})", say(live.ts, now)),
-        None => "the feed has sent no reading".to_owned(),
+        None => "no reading has come".to_owned(),
     }
 }
 

@@ -35,11 +35,39 @@ pub struct Grid {
     stale_after: TimeDelta,
     origin: Origin,
     newest: Option<Newest>,
+    /// The newest that is believed.
+    believed: Option<Newest>,
+    /// Of the feed, and of NYISO itself: each is one stream.
     plausibility: Plausibility,
+    own_plausibility: Plausibility,
+    /// The newest of NYISO itself that was judged.
+    own_judged: Option<Timestamp>,
     week: Window,
     bounds: Option<Bounds>,
     profile: Profile,
     learned: Option<Timestamp>,
+}
+
+/// Which way a reading came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// The feed.
+    Feed,
+    /// NYISO's own files, read by this agent.
+    Nyiso,
+    /// From before the restart, out of the store.
+    Memory,
+}
+
+impl Via {
+    /// Its word in the status.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Feed => "feed",
+            Self::Nyiso => "nyiso",
+            Self::Memory => "memory",
+        }
+    }
 }
 
 /// The newest reading, and when it came.
@@ -47,6 +75,8 @@ pub struct Grid {
 pub struct Newest {
     /// End of its interval.
     pub ts: Timestamp,
+    /// Which way it came.
+    pub via: Via,
     /// Average, production, direct; `None` when it cannot be true.
     pub believed: Option<CarbonIntensity>,
     /// Marginal, direct, state-wide, g/kWh; `None` where the reading does not tell.
@@ -112,7 +142,10 @@ impl Grid {
             stale_after,
             origin: Origin::Nyiso,
             newest: None,
+            believed: None,
             plausibility: Plausibility::default(),
+            own_plausibility: Plausibility::default(),
+            own_judged: None,
             week: Window::new(WEEK),
             bounds: None,
             profile: Profile::of([], hour_of_week),
@@ -125,12 +158,14 @@ impl Grid {
             let fresh_off_the_wire = false;
             Some(Newest {
                 ts: sample.ts,
+                via: Via::Memory,
                 believed,
                 marginal: None,
                 arrived: now,
                 fresh_off_the_wire,
             })
         });
+        grid.believed = grid.newest;
         grid
     }
 
@@ -177,7 +212,8 @@ impl Grid {
             })
     }
 
-    /// Takes a reading in, or says why not. `retained`: the broker had kept it. `trusted`: the clock is.
+    /// Takes a reading of the feed in, or says why not. `retained`: the broker had kept it. `trusted`: the
+    /// clock is.
     ///
     /// # Errors
     /// [`Refused`] says why.
@@ -185,6 +221,31 @@ impl Grid {
         &mut self,
         reading: &CarbonNow,
         retained: bool,
+        now: Moment,
+        trusted: bool,
+    ) -> Result<Taken, Refused> {
+        self.take_via(Via::Feed, reading, !retained, now, trusted)
+    }
+
+    /// The same with a reading out of NYISO's own files. It says nothing about the clock: whoever asks for
+    /// yesterday's file gets one that fits yesterday.
+    ///
+    /// # Errors
+    /// [`Refused`] says why.
+    pub fn take_own(
+        &mut self,
+        reading: &CarbonNow,
+        now: Moment,
+        trusted: bool,
+    ) -> Result<Taken, Refused> {
+        self.take_via(Via::Nyiso, reading, false, now, trusted)
+    }
+
+    fn take_via(
+        &mut self,
+        via: Via,
+        reading: &CarbonNow,
+        fresh_off_the_wire: bool,
         now: Moment,
         trusted: bool,
     ) -> Result<Taken, Refused> {
@@ -201,19 +262,27 @@ impl Grid {
         let sample = Sample { ts: reading.ts, grams_per_kwh: reading.value };
         let marginal = reading.marginal.filter(|grams| grams.is_finite());
         let arrived = now;
-        let fresh_off_the_wire = !retained;
+        let ts = reading.ts;
+        // Of NYISO itself also what the feed has told: a day that stands still shows at the first look.
+        let own = (via == Via::Nyiso && self.own_judged < Some(ts)).then(|| {
+            self.own_judged = Some(ts);
+            self.own_plausibility.judge(sample)
+        });
+        // What one source says and nobody believes does not shut out the other.
+        let is_rival = |newest: &Newest| newest.believed.is_none() && newest.via != via;
+        let newest =
+            if self.newest.as_ref().is_some_and(is_rival) { self.believed } else { self.newest };
         // A stamp that was taken while the clock was wrong must not shut out the true ones.
-        let newest = self.newest.filter(|newest| self.origin != Origin::Nyiso || !ahead(newest.ts));
+        let newest = newest.filter(|newest| self.origin != Origin::Nyiso || !ahead(newest.ts));
         if let Some(newest) = newest
-            && reading.ts <= newest.ts
+            && ts <= newest.ts
         {
-            return match (reading.revised, reading.ts == newest.ts) {
+            return match (reading.revised, ts == newest.ts) {
                 (true, is_newest) => {
                     self.keep(sample);
-                    self.keep_marginal(reading.ts, marginal);
+                    self.keep_marginal(ts, marginal);
                     if is_newest {
-                        let believed = Some(intensity);
-                        self.newest = Some(Newest { believed, marginal, ..newest });
+                        self.set_newest(Newest { believed: Some(intensity), marginal, ..newest });
                     }
                     self.compare();
                     Ok(Taken::Revised)
@@ -222,16 +291,29 @@ impl Grid {
                 (false, false) => Err(Refused::Older),
             };
         }
-        let judged = self.plausibility.judge(sample);
+        let judged = match via {
+            // Judged before, and not believed then.
+            Via::Nyiso => own.ok_or(Refused::Known)?,
+            Via::Feed | Via::Memory => self.plausibility.judge(sample),
+        };
         let believed = judged.is_ok().then_some(intensity);
-        let ts = reading.ts;
-        self.newest = Some(Newest { ts, believed, marginal, arrived, fresh_off_the_wire });
+        // What is not believed takes nothing away from the other source either.
+        if believed.is_some() || newest.is_none_or(|newest| newest.via == via) {
+            self.set_newest(Newest { ts, via, believed, marginal, arrived, fresh_off_the_wire });
+        }
         judged.map_err(Refused::Implausible)?;
         self.keep(sample);
         self.keep_marginal(ts, marginal);
         self.compare();
         self.learn_hourly();
         Ok(Taken::Newest)
+    }
+
+    fn set_newest(&mut self, newest: Newest) {
+        self.newest = Some(newest);
+        if newest.believed.is_some() {
+            self.believed = Some(newest);
+        }
     }
 
     /// Fills holes of our own history with a series of the feed. Gives the number of readings taken.
@@ -267,7 +349,7 @@ impl Grid {
             info!(
                 readings = holes.len(),
                 hours_known = self.hours_learned().round(),
-                "filled history from the feed"
+                "filled history"
             );
         }
         holes.len()
@@ -331,7 +413,10 @@ impl Grid {
     fn remember(&mut self, origin: Origin) {
         self.origin = origin;
         self.newest = None;
+        self.believed = None;
         self.plausibility = Plausibility::default();
+        self.own_plausibility = Plausibility::default();
+        self.own_judged = None;
         self.week = Window::new(WEEK);
         self.profile = Profile::of([], hour_of_week);
         self.learned = None;

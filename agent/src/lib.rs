@@ -27,6 +27,7 @@ mod lock;
 pub mod manners;
 pub mod moments;
 pub mod notify;
+pub mod nyiso_source;
 pub mod overrides;
 pub mod picture;
 pub mod replay;

@@ -20,16 +20,18 @@ use crate::agent::{Agent, ClockPolicy, stale_after};
 use crate::api::Ear;
 use crate::charger::Charger;
 use crate::clock_trust::{built, is_forgetful_board, kernel_is_synchronized};
-use crate::config::{ActuatorConfig, Config, OnExit};
+use crate::config::{ActuatorConfig, Config, OnExit, SignalSource};
 use crate::eastern::NEW_YORK;
 use crate::grid::Grid;
 use crate::home::Home;
 use crate::ledger::Ledger;
 use crate::lock::Lock;
 use crate::moments::Moments;
+use crate::nyiso_source::fallback::Policy;
+use crate::nyiso_source::{Pace, Reins};
 use crate::overrides::Desk;
 use crate::store::Store;
-use crate::{control_loop, notify, subscriber};
+use crate::{control_loop, notify, nyiso_source, subscriber};
 
 /// How long tasks have to finish once the end is asked for.
 const GRACE: Duration = Duration::from_secs(5);
@@ -165,6 +167,7 @@ async fn run_with<A: Actuator>(
     };
     info!(
         mode = config.control.mode.as_str(),
+        source = %config.signal.source,
         feed = %config.feed.url,
         actuator = %name,
         state_dir = %config.state_dir.display(),
@@ -174,7 +177,7 @@ async fn run_with<A: Actuator>(
     let url = config.feed.url.to_string();
     let agent = Agent::new(
         config.control,
-        moments,
+        moments.clone(),
         clock,
         (grid, charger),
         desk.watch(),
@@ -189,6 +192,20 @@ async fn run_with<A: Actuator>(
         None => agent,
     };
 
+    let nyiso = match (config.signal.source, config.signal.fallback) {
+        (SignalSource::Nyiso, _) => Some(Policy::ByChoice),
+        (SignalSource::Feed, true) => Some(Policy::when_silent(rand::random())),
+        (SignalSource::Feed, false) => None,
+    };
+    let (agent, want) = match nyiso {
+        Some(policy) => {
+            let url = config.signal.nyiso.base.to_string();
+            let (reins, want) = Reins::new(policy, url, moments.now());
+            (agent.reading_nyiso(reins), Some(want))
+        }
+        None => (agent, None),
+    };
+
     let outcome = match Ear::open(&config.state_dir) {
         Ok(ear) => {
             let (events, feed) = mpsc::channel(64);
@@ -196,7 +213,14 @@ async fn run_with<A: Actuator>(
             let foresight = agent.foresight();
             let mut tasks = JoinSet::new();
             let zone = config.charge.as_ref().and_then(|charge| charge.zone);
-            tasks.spawn(subscriber::run(config.feed.mqtt(), zone, events, shutdown.token()));
+            if let Some(want) = want {
+                let (client, events) = (config.signal.nyiso.clone(), events.clone());
+                let (pace, stop) = (Pace::default(), shutdown.token());
+                tasks.spawn(nyiso_source::run(client, pace, want, events, moments, stop));
+            }
+            if config.signal.source == SignalSource::Feed {
+                tasks.spawn(subscriber::run(config.feed.mqtt(), zone, events, shutdown.token()));
+            }
             let control =
                 control_loop::run(agent, ledger, config.tick, feed, status, shutdown.token());
             tasks.spawn(control);

@@ -10,7 +10,7 @@ use domain::series::Window;
 use serde::{Deserialize, Serialize};
 
 use crate::charger::Charger;
-use crate::eastern::say;
+use crate::eastern::{say, when};
 use crate::explain;
 use crate::notify::Alarm;
 use crate::overrides::Overrides;
@@ -47,6 +47,9 @@ pub struct Status {
     pub charge: Option<ChargeStatus>,
     /// The stream.
     pub feed: FeedStatus,
+    /// NYISO's own files, where they may be read.
+    #[serde(default)]
+    pub nyiso: Option<NyisoStatus>,
     /// The contactor's moves.
     pub switches: SwitchStatus,
     /// The actuator.
@@ -103,6 +106,10 @@ pub struct SignalStatus {
     pub source: String,
     /// `nyiso`, `recorded` or `generated`.
     pub origin: String,
+    /// Which way the newest reading came: `feed`, `nyiso` (its own files, read by this agent) or `memory`
+    /// (from before a restart). `null` while there is none.
+    #[serde(default)]
+    pub from: Option<String>,
     /// Interval end of the newest reading.
     pub ts: Option<Timestamp>,
     /// How old it is, in seconds.
@@ -280,6 +287,44 @@ pub struct FeedStatus {
     pub refused: u64,
 }
 
+/// NYISO's own files, as this agent reads them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct NyisoStatus {
+    /// Where they are.
+    pub url: String,
+    /// The feed is not used at all; else they are read while it is silent.
+    pub by_choice: bool,
+    /// Whether they are read now.
+    pub reads: bool,
+    /// Since when that is so; `null` while they were never read.
+    pub since: Option<Timestamp>,
+    /// When the feed last brought a reading that was taken, or the start.
+    pub feed_heard: Option<Timestamp>,
+    /// The last look.
+    pub looked: Option<Timestamp>,
+    /// What went wrong with it.
+    pub trouble: Option<String>,
+}
+
+impl NyisoStatus {
+    /// One line for the terminal; `None` while they are not needed.
+    fn line(&self, now: Timestamp) -> Option<String> {
+        if !self.reads {
+            let waits = "not read while the clock cannot be trusted";
+            return self.by_choice.then(|| waits.to_owned());
+        }
+        let since = self.since.map_or(String::new(), |since| format!(" since {}", say(since, now)));
+        let mut line = format!("read by this agent itself{since} from {}", self.url);
+        if let Some(looked) = self.looked {
+            let _ = write!(line, "; last look {}", when(looked, now));
+        }
+        if let Some(trouble) = &self.trouble {
+            let _ = write!(line, ", in vain: {trouble}");
+        }
+        Some(line)
+    }
+}
+
 /// The contactor's moves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SwitchStatus {
@@ -387,15 +432,32 @@ impl Status {
         text
     }
 
-    /// Whether the feed is away, and what follows from it: a sentence, or nothing.
+    /// Whether the feed is away or silent, and what follows from it: a sentence, or nothing.
     fn away(&self) -> Option<String> {
-        let since = self.feed.since.filter(|_| !self.feed.connected)?;
+        let own = self.nyiso.as_ref().filter(|nyiso| nyiso.reads);
+        if let Some(own) = own.filter(|own| own.by_choice) {
+            return Some(format!("The readings are those of NYISO's own files ({}).", own.url));
+        }
         let trouble = self.feed.trouble.as_deref().unwrap_or("reason unknown");
-        Some(format!(
-            "The feed has been away since {} ({trouble}); once its newest reading is too old, this \
-             agent's own history of the week decides.",
-            say(since, self.now)
-        ))
+        let away = self.feed.since.filter(|_| !self.feed.connected);
+        match (away, own) {
+            (Some(since), None) => Some(format!(
+                "The feed has been away since {} ({trouble}); once its newest reading is too old, this \
+                 agent's own history of the week decides.",
+                say(since, self.now)
+            )),
+            (Some(since), Some(_)) => Some(format!(
+                "The feed has been away since {} ({trouble}); until it brings readings again, this agent \
+                 reads NYISO's own files.",
+                say(since, self.now)
+            )),
+            (None, Some(own)) => Some(format!(
+                "The feed has brought no newer reading since {}; until it does, this agent reads NYISO's \
+                 own files.",
+                own.feed_heard.map_or("the start".to_owned(), |heard| say(heard, self.now))
+            )),
+            (None, None) => None,
+        }
     }
 
     /// One line for a terminal that scrolls.
@@ -425,7 +487,9 @@ impl Status {
         parts.push(match (signal.grams_per_kwh, signal.ts, signal.age_s) {
             (Some(grams), Some(ts), Some(age_s)) => {
                 let age = explain::length(std::time::Duration::from_secs(age_s));
-                format!("{grams:.0} g/kWh at {} ({age} old)", say(ts, self.now))
+                let own =
+                    if signal.from.as_deref() == Some("nyiso") { ", NYISO's own" } else { "" };
+                format!("{grams:.0} g/kWh at {} ({age} old{own})", say(ts, self.now))
             }
             _ => "no reading".to_owned(),
         });
@@ -446,8 +510,16 @@ impl Status {
         parts.join("; ")
     }
 
+    /// What is read of NYISO's own files, where that matters.
+    pub(crate) fn nyiso_line(&self) -> Option<String> {
+        self.nyiso.as_ref()?.line(self.now)
+    }
+
     pub(crate) fn feed_line(&self) -> String {
         let feed = &self.feed;
+        if self.nyiso.as_ref().is_some_and(|nyiso| nyiso.by_choice) {
+            return "not used (signal.source is \"nyiso\")".to_owned();
+        }
         let since =
             feed.since.map_or(String::new(), |since| format!(" since {}", say(since, self.now)));
         match (&feed.trouble, feed.connected) {

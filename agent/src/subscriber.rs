@@ -31,6 +31,8 @@ pub enum FeedEvent {
     Forecast(Box<CarbonForecast>),
     /// NYISO's prices of a zone.
     Prices(Box<ZoneSeries>),
+    /// Not the feed: what this agent found in NYISO's own files.
+    Nyiso(Box<crate::nyiso_source::Look>),
     /// A message that was not what its topic promises.
     Refused {
         /// Its topic.

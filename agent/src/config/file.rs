@@ -12,6 +12,7 @@ use super::http::HttpSection;
 use super::meter::MeterSection;
 use super::mqtt::MqttSection;
 use super::notify::Notify;
+use super::signal::SignalSection;
 use super::tariff::TariffSection;
 use super::{ActuatorConfig, Bias, Config, Contact, LineSpec};
 
@@ -20,6 +21,7 @@ use super::{ActuatorConfig, Bias, Config, Contact, LineSpec};
 #[serde(deny_unknown_fields)]
 pub struct File {
     pub(super) state_dir: Option<PathBuf>,
+    pub(super) signal: SignalSection,
     pub(super) feed: Feed,
     pub(super) control: Control,
     pub(super) charge: ChargeSection,

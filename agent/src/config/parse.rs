@@ -83,6 +83,7 @@ impl File {
             check.say("state_dir", "must be given, since neither STATE_DIRECTORY nor HOME is set");
         }
         let feed = self.feed(&mut check);
+        let signal = self.signal.parse(&mut check);
         let control = self.control(&mut check);
         let tick_secs = check.range("control.tick_secs", self.control.tick_secs, (1, 300));
         let home = self.home.parse(&mut check);
@@ -98,10 +99,11 @@ impl File {
         let mode = self.control.mode.map_or(usual, ModeWord::mode);
         let control = control.map(|control| Settings { mode, ..control });
         let notify = self.notify.parse(&mut check);
-        match (state_dir, feed, control, tick_secs, actuator, notify) {
+        match (state_dir, feed, signal, control, tick_secs, actuator, notify) {
             (
                 Some(state_dir),
                 Some(feed),
+                Some(signal),
                 Some(control),
                 Some(tick_secs),
                 Some(actuator),
@@ -111,6 +113,7 @@ impl File {
                 notify,
                 state_dir,
                 feed,
+                signal,
                 control,
                 charge,
                 home,

@@ -56,12 +56,38 @@ fn the_defaults_that_the_example_shows_are_the_defaults() {
         (shown.tick, shown.on_exit, shown.clock_trust, shown.feed.accept_demo),
         (silent.tick, silent.on_exit, silent.clock_trust, silent.feed.accept_demo)
     );
+    let signal = |config: &Config| {
+        let signal = config.signal.clone();
+        (signal.source, signal.fallback, signal.nyiso.base)
+    };
+    assert_eq!(signal(&shown), signal(&silent));
     assert_eq!(
         (shown.feed.url.to_string(), shown.feed.root),
         (silent.feed.url.to_string(), silent.feed.root)
     );
     let relay = PathBuf::from("/var/lib/ny-power-agent/relay");
     assert_eq!(shown.actuator, ActuatorConfig::Simulated { state_file: relay });
+}
+
+#[test]
+fn where_the_readings_come_from_is_checked() {
+    check(
+        "[signal]\nnyiso_url = \"mis.nyiso.com\"\n",
+        &["signal.nyiso_url: \"mis.nyiso.com\" is no address to fetch from"],
+    );
+    check("[signal]\nnyiso_url = \"ftp://x/\"\n", &["it must begin with http:// or https://"]);
+    check("[signal]\nnyiso_url = \"http://x/?y\"\n", &["signal.nyiso_url: must end with a folder"]);
+    check("[signal]\nnyiso_url = \"http://me:hunter2@x/\"\n", &["must not hold a name"]);
+    let error = read("[signal]\nsource = \"auto\"\n").expect_err("no such word").to_string();
+    assert!(error.contains("feed") && error.contains("nyiso"), "{error}");
+    let usual = read("").expect("no mistakes").signal;
+    assert_eq!((usual.source, usual.fallback), (SignalSource::Feed, true));
+    assert_eq!(usual.nyiso.base.as_str(), "https://mis.nyiso.com/public/csv/");
+    let own =
+        "[signal]\nsource = \"nyiso\"\nfallback = false\nnyiso_url = \"http://[::1]:8485/csv\"\n";
+    let own = read(own).expect("no mistakes").signal;
+    assert_eq!((own.source, own.fallback), (SignalSource::Nyiso, false));
+    assert_eq!(own.nyiso.base.as_str(), "http://[::1]:8485/csv/");
 }
 
 #[test]

@@ -140,7 +140,7 @@ fn the_usual_week_tells_when() {
     );
     check(
         &Case { usual, reading: None, ..case(Open, 0.0) },
-        "Charging is off: the feed has sent no reading, and by this agent's own history the grid is usually \
+        "Charging is off: no reading has come, and by this agent's own history the grid is usually \
          dirty at this hour (300 g/kWh, above 250); it starts below 200 g/kWh, likely around 4 PM EDT.",
     );
 }
@@ -192,7 +192,7 @@ fn people_are_told_what_people_did() {
 fn what_is_missing_is_told() {
     check(
         &Case { reading: None, ..case(Open, 0.0) },
-        "Charging is on: the feed has sent no reading, and there is no history of this hour, so the safe \
+        "Charging is on: no reading has come, and there is no history of this hour, so the safe \
          position holds (on); it decides by the grid again once there are data.",
     );
     check(

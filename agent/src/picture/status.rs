@@ -52,6 +52,9 @@ pub fn page(status: &Status, foresight: Option<&Foresight>, screen: Option<&Scre
         page.strip(ahead(screen, foresight, runs, status.now, bounds));
     }
     page.row("feed", Ink::Faint, &status.feed_line());
+    if let Some(nyiso) = status.nyiso_line() {
+        page.row("nyiso", Ink::Faint, &nyiso);
+    }
     page.row("switches", Ink::Faint, &status.switch_line());
     page.row("relay", Ink::Faint, &status.relay_line());
     if status.clock != "trusted" {

@@ -11,6 +11,8 @@ use agent::config::{NotifyConfig, TrustPolicy};
 use agent::grid::Grid;
 use agent::moments::Moments;
 use agent::notify::{Alarm, Notifier, notifier};
+use agent::nyiso_source::fallback::Policy;
+use agent::nyiso_source::{Reins, Want};
 use agent::overrides::Overrides;
 use agent::status::Status;
 use agent::store::Store;
@@ -97,6 +99,8 @@ pub struct Desk {
     pub car: Option<CarOnTheDesk>,
     meter: watch::Sender<Option<MeterReading>>,
     plugged: watch::Sender<Option<bool>>,
+    /// When NYISO's own files are read, if ever.
+    pub nyiso: Option<Policy>,
     relay: Relay,
     history: Arc<dyn History>,
 }
@@ -117,6 +121,8 @@ pub struct CarOnTheDesk {
 
 /// An agent at work.
 pub struct Running {
+    /// What the agent wants of the task that reads NYISO's own files.
+    pub want: Option<watch::Receiver<Want>>,
     agent: Agent,
     owner: JoinHandle<()>,
     clock: Arc<ManualClock>,
@@ -163,6 +169,7 @@ impl Desk {
             car: None,
             meter: watch::Sender::default(),
             plugged: watch::Sender::default(),
+            nyiso: None,
             relay: Relay(Arc::new(Mutex::new(bench))),
             history,
         }
@@ -210,7 +217,16 @@ impl Desk {
         let (notifier, delivery) =
             notifier(&NotifyConfig::default(), self.store(), moments.clone());
         let agent = self.agent(moments.clone(), handle).telling(notifier.clone());
+        let (agent, want) = match self.nyiso {
+            Some(policy) => {
+                let url = "http://nyiso/".to_owned();
+                let (reins, want) = Reins::new(policy, url, moments.now());
+                (agent.reading_nyiso(reins), Some(want))
+            }
+            None => (agent, None),
+        };
         Running {
+            want,
             agent,
             moments,
             notifier,

@@ -21,6 +21,7 @@ mod ledger;
 mod meter;
 mod mqtt_switch;
 mod night;
+mod nyiso;
 mod overrides;
 mod pictures;
 mod plan_command;
