@@ -353,12 +353,12 @@ impl Agent {
             FeedEvent::Forecast(forecast) => {
                 let (issued, arrival) = (forecast.issued, self.arrival(&now));
                 let taken = self.charger.take(*forecast, &arrival);
-                self.is_news(taken, "forecast", issued)
+                self.is_news(taken, "a forecast of the feed is", issued)
             }
             FeedEvent::Prices(prices) => {
                 let (issued, arrival) = (prices.issued, self.arrival(&now));
                 let taken = self.charger.take_prices(*prices, &arrival);
-                self.is_news(taken, "day-ahead prices", issued)
+                self.is_news(taken, "day-ahead prices of the feed are", issued)
             }
             FeedEvent::Nyiso(look) => self.hear_own(&look, now),
             FeedEvent::Refused { topic, trouble } => {
@@ -397,7 +397,7 @@ impl Agent {
             Err(ForecastRefused::Older) => false,
             Err(refused) => {
                 if self.forecast_refusal.as_ref() != Some(&refused) {
-                    warn!(%issued, "a {what} of the feed is not used: {refused}");
+                    warn!(%issued, "{what} not used: {refused}");
                 }
                 self.forecast_refusal = Some(refused);
                 false
@@ -434,6 +434,17 @@ impl Agent {
                     changes |= matches!(refused, Refused::Implausible(_));
                 }
             }
+        }
+        let arrival = self.arrival(&now);
+        if let Some(marginal) = look.ahead.marginal.clone() {
+            let issued = marginal.issued;
+            let taken = self.charger.take(marginal, &arrival);
+            changes |= self.is_news(taken, "NYISO's own marginal rates are", issued);
+        }
+        if let Some(prices) = look.ahead.prices.clone() {
+            let issued = prices.issued;
+            let taken = self.charger.take_prices(prices, &arrival);
+            changes |= self.is_news(taken, "NYISO's own day-ahead prices are", issued);
         }
         changes
     }

@@ -10,6 +10,7 @@
 //! The task obeys, politely: one file every five minutes or so, each agent at times of its own, less often
 //! while nothing is new, much less while NYISO fails. Its readings pass the same checks as the feed's.
 
+mod day_ahead;
 pub mod fallback;
 mod files;
 mod intensities;
@@ -18,6 +19,7 @@ mod reins;
 use std::time::Duration;
 
 use domain::Timestamp;
+use domain::zone::LoadZone;
 use nyiso::client::ClientConfig;
 use service::backoff::Backoff;
 use tokio::sync::{mpsc, watch};
@@ -26,6 +28,7 @@ use tracing::{info, warn};
 
 use crate::moments::Moments;
 use crate::subscriber::FeedEvent;
+pub use day_ahead::Ahead;
 pub use files::Known;
 use files::{Files, Trouble};
 pub use intensities::Found;
@@ -47,6 +50,8 @@ pub struct Look {
     pub at: Timestamp,
     /// What it brought.
     pub found: Found,
+    /// What NYISO says of the days ahead, where that is new.
+    pub ahead: Ahead,
     /// What went wrong, in one sentence.
     pub trouble: Option<String>,
 }
@@ -75,12 +80,13 @@ impl Default for Pace {
     }
 }
 
-/// Reads NYISO's own files while that is wanted, until `shutdown`.
+/// Reads NYISO's own files while that is wanted, until `shutdown`; of `zone`, where one is given, also the
+/// day-ahead prices and marginal rates.
 ///
 /// # Errors
 /// Never by itself: what NYISO does never ends it.
 pub async fn run(
-    client: ClientConfig,
+    (client, zone): (ClientConfig, Option<LoadZone>),
     pace: Pace,
     mut want: watch::Receiver<Want>,
     events: mpsc::Sender<FeedEvent>,
@@ -89,7 +95,8 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let follow = async {
         while want.wait_for(|want| want.reads).await.is_ok() {
-            let spell = read(&client, pace, want.clone(), &events, &moments);
+            let files = Files::new(client.clone(), zone);
+            let spell = read(files, pace, want.clone(), &events, &moments);
             // What is on its way when the feed is back is let go.
             tokio::select! {
                 _ = want.wait_for(|want| !want.reads) => {}
@@ -106,13 +113,12 @@ pub async fn run(
 
 /// One spell of reading; ends only when nobody listens any more.
 async fn read(
-    client: &ClientConfig,
+    mut files: Files,
     pace: Pace,
     want: watch::Receiver<Want>,
     events: &mpsc::Sender<FeedEvent>,
     moments: &Moments,
 ) {
-    let mut files = Files::new(client.clone());
     let mut quiet = Backoff::new(pace.every, pace.slowest).with_jitter(0.2);
     let mut failing = Backoff::new(pace.retry, pace.slowest);
     let mut said = None;
@@ -122,6 +128,10 @@ async fn read(
         let known = want.borrow().known;
         let (found, trouble) = files.look(at, known).await;
         tell(&mut said, trouble.as_ref(), &found);
+        let ahead = match &trouble {
+            None => files.look_ahead(at).await,
+            Some(_) => Ahead::default(),
+        };
         if !found.readings.is_empty() {
             quiet.reset();
         }
@@ -134,7 +144,7 @@ async fn read(
         };
         let asked = trouble.as_ref().and_then(|trouble| trouble.retry_after).unwrap_or_default();
         let pause = next.next().unwrap_or(pace.slowest).max(asked);
-        let look = Look { at, found, trouble: trouble.map(|trouble| trouble.text) };
+        let look = Look { at, found, ahead, trouble: trouble.map(|trouble| trouble.text) };
         if events.send(FeedEvent::Nyiso(Box::new(look))).await.is_err() {
             return;
         }

@@ -216,7 +216,8 @@ async fn run_with<A: Actuator>(
             if let Some(want) = want {
                 let (client, events) = (config.signal.nyiso.clone(), events.clone());
                 let (pace, stop) = (Pace::default(), shutdown.token());
-                tasks.spawn(nyiso_source::run(client, pace, want, events, moments, stop));
+                let files = (client, zone);
+                tasks.spawn(nyiso_source::run(files, pace, want, events, moments, stop));
             }
             if config.signal.source == SignalSource::Feed {
                 tasks.spawn(subscriber::run(config.feed.mqtt(), zone, events, shutdown.token()));

@@ -1,16 +1,18 @@
 //! Which of NYISO's files a look needs, and what became of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{Days, NaiveDate, TimeDelta};
 use domain::Timestamp;
 use domain::fuel_mix::FuelMix;
 use domain::wire::Origin;
+use domain::zone::LoadZone;
 use nyiso::client::{Client, ClientConfig, FetchError, Fetched, Validators};
 use nyiso::{eastern, fuel_mix, path};
-use tracing::debug;
+use tracing::{debug, warn};
 
+use super::day_ahead::{Ahead, DayAhead, Kind};
 use super::intensities::{Found, Intensities};
 use crate::actuator::chain;
 
@@ -61,6 +63,9 @@ pub(super) struct Files {
     /// Built at the first look: certificates take memory that an agent with a feed can do without.
     client: Option<Client>,
     intensities: Intensities,
+    day_ahead: Option<DayAhead>,
+    /// Day-ahead files that are in trouble: said once.
+    day_ahead_said: BTreeSet<(Kind, &'static str)>,
     /// Past days that are still to be read; `None` before the first look.
     owed: Option<Vec<NaiveDate>>,
     validators: BTreeMap<NaiveDate, Validators>,
@@ -70,11 +75,14 @@ pub(super) struct Files {
 }
 
 impl Files {
-    pub(super) fn new(config: ClientConfig) -> Self {
+    /// Prices and marginal rates are read of `zone`, where one is given.
+    pub(super) fn new(config: ClientConfig, zone: Option<LoadZone>) -> Self {
         Self {
             config,
             client: None,
             intensities: Intensities::new(Origin::Nyiso),
+            day_ahead: zone.map(DayAhead::new),
+            day_ahead_said: BTreeSet::new(),
             owed: None,
             validators: BTreeMap::new(),
             hashes: BTreeMap::new(),
@@ -148,6 +156,52 @@ impl Files {
         (found, trouble)
     }
 
+    /// Asks for what NYISO says of the days ahead, after a look at the fuel mix that went well. Trouble here
+    /// is said once and holds up nothing.
+    pub(super) async fn look_ahead(&mut self, clock: Timestamp) -> Ahead {
+        let now = clock + self.ahead;
+        let Some(mut day_ahead) = self.day_ahead.take() else { return Ahead::default() };
+        for file in day_ahead.due(now) {
+            let (kind, day) = file;
+            let path = kind.path(day);
+            let trouble = match self.client() {
+                Err(trouble) => Some(trouble),
+                Ok(client) => match client.fetch(&path).await {
+                    Ok(fetched) if fetched.origin != self.intensities.origin() => Some(
+                        Trouble::new("foreign", format!("{path}: it is {} data", fetched.origin)),
+                    ),
+                    Ok(fetched) => day_ahead
+                        .take(file, &fetched.body)
+                        .err()
+                        .map(|error| Trouble::new("unreadable", format!("{path}: {error:#}"))),
+                    Err(FetchError::NotFound { url }) => {
+                        debug!(url, "not there yet");
+                        continue;
+                    }
+                    Err(error) => Some(Trouble::new(error.kind(), chain(&error))),
+                },
+            };
+            match trouble {
+                None => self.day_ahead_said.retain(|(said, _)| *said != kind),
+                Some(trouble) if self.day_ahead_said.insert((kind, trouble.kind)) => {
+                    warn!("a day-ahead file of NYISO's cannot be read: {}", trouble.text);
+                }
+                Some(_) => {}
+            }
+        }
+        let ahead = day_ahead.say(now, self.intensities.origin());
+        self.day_ahead = Some(day_ahead);
+        ahead
+    }
+
+    fn client(&mut self) -> Result<&Client, Trouble> {
+        if self.client.is_none() {
+            let client = Client::new(self.config.clone());
+            self.client = Some(client.map_err(|error| Trouble::new("tls", chain(&error)))?);
+        }
+        Ok(self.client.as_ref().expect("it was built"))
+    }
+
     fn pay(&mut self, day: NaiveDate) {
         if let Some(owed) = &mut self.owed {
             owed.retain(|owed| *owed != day);
@@ -160,15 +214,9 @@ impl Files {
         day: NaiveDate,
         clock: Timestamp,
     ) -> Result<Option<(Vec<FuelMix>, Fetched)>, Failure> {
-        let client = match &mut self.client {
-            Some(client) => client,
-            None => {
-                let client = Client::new(self.config.clone());
-                let client = client.map_err(|error| Trouble::new("tls", chain(&error)))?;
-                self.client.insert(client)
-            }
-        };
         let validators = self.validators.get(&day).cloned().unwrap_or_default();
+        let client = self.client()?;
+        let url = client.url(&path::fuel_mix_day(day));
         let mut fetched = match client.fetch_newer(&path::fuel_mix_day(day), &validators).await {
             Ok(Some(fetched)) => fetched,
             Ok(None) => return Ok(None),
@@ -185,7 +233,6 @@ impl Files {
         if self.hashes.get(&day) == Some(&fetched.hash) {
             return Ok(None);
         }
-        let url = client.url(&path::fuel_mix_day(day));
         let file = fuel_mix::parse(&fetched.body)
             .map_err(|error| Trouble::new("unreadable", format!("{url}: {}", chain(&error))))?;
         for oddity in &file.oddities {

@@ -10,21 +10,25 @@ use agent::nyiso_source::fallback::Policy;
 use agent::nyiso_source::{Look, Pace, run};
 use agent::status::Status;
 use agent::subscriber::FeedEvent;
-use chrono::TimeDelta;
+use chrono::{TimeDelta, Timelike};
 use domain::Timestamp;
-use domain::control::{BootId, Contactor};
+use domain::charging::Prices;
+use domain::control::{BootId, Contactor, Mode};
+use domain::plan::Objective;
+use domain::zone::LoadZone;
 use nyiso::client::ClientConfig;
+use nyiso::path::Feed;
 use service::clock::{Clock as _, SystemClock};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::desk::{Desk, HOUR, MINUTE, Running};
 use crate::process::listening;
 use crate::program::Home;
 use Contactor::{Closed, Open};
-use stand_in::{Answer, Nyiso, every_five_minutes, file};
+use stand_in::{Answer, Nyiso, every_five_minutes, file, prices, rates};
 use testkit::PATIENCE;
 
 /// An agent on the desk with the real task beside it, and a clock that the test turns.
@@ -64,7 +68,8 @@ impl Scene {
         let stop = CancellationToken::new();
         let moments = agent::moments::Moments::of_clock(desk.clock.clone(), BootId(1));
         let want = agent.want.clone().unwrap();
-        let task = tokio::spawn(run(client, pace, want, events, moments, stop.clone()));
+        let zone = desk.charge.as_ref().and_then(|charge| charge.zone);
+        let task = tokio::spawn(run((client, zone), pace, want, events, moments, stop.clone()));
         Self { desk, agent, nyiso, looks, task, stop }
     }
 
@@ -422,6 +427,50 @@ async fn beside_a_demo_nyiso_is_left_alone_and_played_back_files_say_so() {
         let status = scene.until("a look", looked).await;
         let origin = status.signal.from.as_ref().map(|_| status.signal.origin.as_str());
         assert_eq!(origin, expected, "{status:#?}");
+        scene.end().await;
+    }
+}
+
+/// Tuesday 17:00 in New York, with tomorrow's day-ahead files: a night by what they say.
+#[tokio::test]
+async fn prices_and_marginal_rates_of_the_zone_are_read_too() {
+    // What is low: from 01:00 the price, from 03:00 the rate.
+    let low = |from: u32, hour: u32| (from..from + 2).contains(&hour);
+    for (objective, first_hour) in [(Objective::Price, 5), (Objective::MarginalCarbon, 7)] {
+        let adjust = |desk: &mut Desk| {
+            let mut charge = crate::charge::charge();
+            (charge.objective, charge.zone) = (objective, Some(LoadZone::Nyc));
+            charge.prices = Prices::Wholesale;
+            desk.settings.mode = Mode::Clean;
+            desk.charge = Some(charge);
+        };
+        let mut scene = Scene::at("2026-03-24T21:00:00Z", Policy::ByChoice, adjust).await;
+        let today = nyiso::eastern::day_of(scene.now());
+        let newest = scene.now() - TimeDelta::minutes(10);
+        scene
+            .nyiso
+            .set(today, Answer::File(file(every_five_minutes(today, newest), clean, |_| CLEAN)));
+        for day in [today, today + chrono::Days::new(1)] {
+            let price = prices(day, |hour| if low(1, hour) { 10.0 } else { 50.0 });
+            let rate = rates(day, |hour| if low(3, hour) { 0.1 } else { 0.5 });
+            scene.nyiso.set_feed(Feed::DayAheadPrice, day, Answer::File(price));
+            scene.nyiso.set_feed(Feed::DayAheadEmissionRate, day, Answer::File(rate));
+        }
+        let planned = |status: &Status| {
+            let charge = status.charge.as_ref().unwrap();
+            charge.objective == objective.as_str() && charge.objective_lacks.is_none()
+        };
+        let status = scene.until("a plan by the day-ahead files", planned).await;
+        let run = status.charge.unwrap().runs[0];
+        assert_eq!(run.start.hour(), first_hour, "{objective:?}: {run:?}");
+        // Each of the four once, however often it is looked at the fuel mix.
+        for _ in 0..4 {
+            let look = timeout(PATIENCE, scene.looks.recv()).await.expect("more looks");
+            scene.agent.hear_event(look.unwrap());
+        }
+        let asked = scene.nyiso.asked();
+        let day_ahead = asked.iter().filter(|path| path.contains("/dam"));
+        assert_eq!(day_ahead.count(), 4, "{asked:?}");
         scene.end().await;
     }
 }

@@ -15,6 +15,7 @@ use chrono::{NaiveDate, TimeDelta};
 use domain::Timestamp;
 use domain::fuel_mix::Fuel;
 use futures_util::{StreamExt as _, stream};
+use nyiso::path::Feed;
 use tokio::task::JoinHandle;
 
 /// What stands where a file should be.
@@ -59,9 +60,13 @@ impl Nyiso {
         format!("http://{}/csv/", self.addr)
     }
 
+    /// Of a day of the fuel mix.
     pub fn set(&self, day: NaiveDate, answer: Answer) {
-        let path = format!("/csv/{}", nyiso::path::fuel_mix_day(day));
-        self.bench().answers.insert(path, answer);
+        self.set_feed(Feed::FuelMix, day, answer);
+    }
+
+    pub fn set_feed(&self, feed: Feed, day: NaiveDate, answer: Answer) {
+        self.bench().answers.insert(format!("/csv/{}", feed.day(day)), answer);
     }
 
     /// The paths that were asked for.
@@ -143,5 +148,24 @@ pub fn file(
             rows.push(format!("{stamp},{zone},{},{:.1}", fuel.name(), power));
         }
     }
+    rows.join("\r\n")
+}
+
+/// Day-ahead prices of New York City, $/MWh by the hour of the wall clock.
+pub fn prices(day: NaiveDate, price: impl Fn(u32) -> f64) -> String {
+    let mut rows = vec!["\"Time Stamp\",\"Name\",\"PTID\",\"LBMP ($/MWHr)\"".to_owned()];
+    rows.extend((0..24).map(|hour| {
+        format!("\"{} {hour:02}:00\",\"N.Y.C.\",61761,{:.2}", day.format("%m/%d/%Y"), price(hour))
+    }));
+    rows.join("\r\n")
+}
+
+/// Day-ahead marginal rates of New York City, metric tonnes a MWh by the hour of the wall clock.
+pub fn rates(day: NaiveDate, rate: impl Fn(u32) -> f64) -> String {
+    let mut rows =
+        vec!["Timestamp, Zone, Tons of Carbon per mmBTU, IMER - CO2 (tons/MWh)".to_owned()];
+    rows.extend((0..24).map(|hour| {
+        format!("{} {hour:02}:00,N.Y.C.,0.0531,{:.3}", day.format("%m/%d/%Y"), rate(hour))
+    }));
     rows.join("\r\n")
 }
