@@ -248,6 +248,31 @@ fn a_file_that_is_there_is_replaced_only_when_told_to_and_kept() {
 }
 
 #[test]
+fn a_device_in_the_cars_line_is_its_meter() {
+    for (switch, answer, expected) in [
+        ("openevse", "", true),
+        ("tasmota", "", false),
+        ("tasmota", "yes", true),
+        ("openevse", "no", false),
+    ] {
+        let desk = Desk::new();
+        let lines = format!("\n\n\ngarage\n{answer}\n{}", "\n".repeat(9));
+        desk.works(&["--no-try", "--switch", switch], &lines);
+        let text = desk.text();
+        assert_eq!(
+            text.matches("\ndevice = \"garage\"").count(),
+            1 + usize::from(expected),
+            "{switch} {answer}"
+        );
+        assert_eq!(
+            text.matches(&format!("\npreset = \"{switch}\"")).count(),
+            1 + usize::from(expected)
+        );
+        desk.check(&["device = \"garage\""]);
+    }
+}
+
+#[test]
 fn another_switch_leaves_nothing_of_the_one_before() {
     let desk = Desk::new();
     desk.works(&["--no-try", "--yes", "--switch", "tasmota"], "");
@@ -366,7 +391,7 @@ async fn feed_and_switch_are_asked_and_not_moved() {
     let url = format!("mqtt://{}", broker.addr());
     let (desk, said) = tokio::task::spawn_blocking(move || {
         let desk = Desk::new();
-        let said = desk.works(&[], &format!("{url}\ntasmota\n{url}\n\ngarage\n\n\n\n\n\n\n\n"));
+        let said = desk.works(&[], &format!("{url}\ntasmota\n{url}\n\ngarage{}", "\n".repeat(12)));
         (desk, said)
     })
     .await

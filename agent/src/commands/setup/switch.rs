@@ -147,7 +147,26 @@ impl Interview<'_, '_> {
             _ => ("Its base topic: Services, MQTT.", "openevse"),
         };
         self.talk.begin("Which device is it?", help)?;
-        self.setting("actuator.mqtt.device", "Device", usual, text)
+        self.setting("actuator.mqtt.device", "Device", usual, text)?;
+        self.ask_meter(preset)
+    }
+
+    /// Whether the device measures what the car takes: the ledger counts by it, and a disobedient switch shows.
+    fn ask_meter(&mut self, preset: &str) -> Result<(), Stop> {
+        self.talk.begin(
+            "Does it measure the power that the car takes?",
+            "Then it shows whether the switch obeys, learns the power and counts the kWh. Not where the car's current\n\
+             flows past it, as with a plug that only feeds a relay.",
+        )?;
+        let usual = preset == "openevse" || self.before.get("meter.device").is_some();
+        if self.talk.confirm("meter", "Meter", usual)? {
+            self.answers.set("meter.preset", preset);
+            let device = self.answers.text("actuator.mqtt.device").unwrap_or_default();
+            self.answers.set("meter.device", device);
+        } else {
+            self.before.forget("meter");
+        }
+        Ok(())
     }
 
     fn ask_mqtt(&mut self) -> Result<(), Stop> {

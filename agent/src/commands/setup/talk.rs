@@ -179,7 +179,7 @@ impl Talk<'_> {
 
     fn read_line(&mut self, question: &str) -> Result<String, Stop> {
         let mut line = String::new();
-        let ended = || Stop::Ended { question: question.to_owned() };
+        let ended = || Stop::Ended { question: question.trim().to_owned() };
         if self.input.read_line(&mut line)? == 0 {
             writeln!(self.out)?;
             return Err(ended());
