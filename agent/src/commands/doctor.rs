@@ -26,7 +26,7 @@ use domain::Timestamp;
 use service::clock::{Clock as _, SystemClock};
 use tokio::time::timeout;
 
-use crate::config::{Config, find};
+use crate::config::{Config, SignalSource, find};
 use crate::picture::Screen;
 use crate::status::Status;
 use finding::{Finding, Report};
@@ -44,7 +44,7 @@ pub struct DoctorArgs {
     /// As JSON.
     #[arg(long)]
     json: bool,
-    /// Ask NYISO itself, too.
+    /// Ask NYISO itself, too; without it only where signal.source is "nyiso".
     #[arg(long)]
     online: bool,
     /// The agent's systemd unit, where it is not the usual one of these settings.
@@ -117,8 +117,9 @@ async fn look(
     let (feed, newest) = feed::look(&patient).await;
     report.tell(clock::look(&patient, newest))?;
     report.tell(feed)?;
-    if arguments.online {
-        report.tell(limited_one("nyiso", feed::look_online(now)).await)?;
+    // Not for nothing: it is a public server.
+    if arguments.online || config.signal.source == SignalSource::Nyiso {
+        report.tell(limited_one("nyiso", feed::look_online(now, &config.signal)).await)?;
     }
     if let Some(home) = &config.home {
         report.tell(limited_one("home", switch::look_home(home)).await)?;

@@ -57,7 +57,7 @@ pub struct SetupArgs {
     /// Ask neither the feed nor the switch whether it is there.
     #[arg(long)]
     no_try: bool,
-    /// Where the stream of the grid is.
+    /// Where the stream of the grid is, or nyiso to do without one.
     #[arg(long, value_name = "URL", allow_hyphen_values = true)]
     feed: Option<String>,
     /// What switches the charger: simulated, gpio, tasmota, shelly-gen2, zigbee2mqtt, openevse, mqtt,

@@ -183,6 +183,30 @@ async fn the_feed_is_told_with_its_age_and_origin() {
 }
 
 #[tokio::test]
+async fn nyiso_is_asked_where_it_is_the_source() {
+    let home = Home::new("[signal]\nsource = \"nyiso\"\nnyiso_url = \"http://127.0.0.1:9/csv/\"\n");
+    let found = tokio::task::spawn_blocking(move || doctor(&home, &[], None)).await.unwrap();
+    found.check("feed", "ok", "not used");
+    found.check("nyiso", "failure", "127.0.0.1:9");
+
+    // A file of yesterday's, whatever day is asked for.
+    let file = "Time Stamp,Time Zone,Fuel Category,Gen MW\n03/09/2026 00:05:00,EDT,Hydro,2900\n";
+    let app = axum::Router::new().fallback(move || async move { file });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/csv/", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move { axum::serve(listener, app).await });
+    let settings = format!("{NOWHERE}[signal]\nnyiso_url = \"{url}\"\n");
+    let look = |arguments: &'static [&'static str]| {
+        let home = Home::new(&settings);
+        tokio::task::spawn_blocking(move || doctor(&home, arguments, None))
+    };
+    look(&["--online"]).await.unwrap().check("nyiso", "ok", "1 instants of yesterday");
+    // Otherwise it is left in peace.
+    assert!(!look(&[]).await.unwrap().checks.contains_key("nyiso"));
+    server.abort();
+}
+
+#[tokio::test]
 async fn a_clock_behind_the_grid_is_told() {
     let Some(broker) = Mosquitto::start(&MosquittoConfig::open()) else { return };
     let ts = (SystemClock::new().now() + TimeDelta::hours(3)).to_rfc3339();

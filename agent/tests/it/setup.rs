@@ -248,6 +248,18 @@ fn a_file_that_is_there_is_replaced_only_when_told_to_and_kept() {
 }
 
 #[test]
+fn without_a_stream_it_is_nyiso_until_a_stream_is_named() {
+    let desk = Desk::new();
+    desk.works(&["--yes", "--feed", "NYISO"], "");
+    desk.check(&["source = \"nyiso\""]);
+    // What was answered is the default, and what is answered now counts.
+    desk.works(&["--yes", "--force"], "");
+    desk.check(&["source = \"nyiso\""]);
+    desk.works(&["--yes", "--force", "--no-try", "--feed", "mqtt://grid.local"], "");
+    desk.check(&["source = \"feed\"", "url = \"mqtt://grid.local\""]);
+}
+
+#[test]
 fn a_device_in_the_cars_line_is_its_meter() {
     for (switch, answer, expected) in [
         ("openevse", "", true),

@@ -6,17 +6,21 @@ use chrono::TimeDelta;
 use domain::Timestamp;
 use domain::control::Mode;
 use domain::wire::Origin;
-use nyiso::client::{Client, ClientConfig, NYISO};
+use nyiso::client::{Client, ClientConfig};
 use nyiso::{eastern, fuel_mix, path};
 
 use super::{Finding, Patient};
 use crate::commands::probe::{FeedAnswer, ask_feed};
+use crate::config::{SignalConfig, SignalSource};
 
 const CHECK: &str = "feed";
 
-/// Asks it; gives the newest reading too, which speaks about the clock.
+/// Asks it, if it is used; gives the newest reading too, which speaks about the clock.
 pub async fn look(patient: &Patient<'_>) -> (Finding, Option<Timestamp>) {
     let feed = &patient.config.feed;
+    if patient.config.signal.source == SignalSource::Nyiso {
+        return (Finding::ok(CHECK, "not used: signal.source is \"nyiso\""), None);
+    }
     let answer = ask_feed(feed).await;
     let newest = match &answer {
         FeedAnswer::Reading { ts, origin: Origin::Nyiso, .. } => Some(*ts),
@@ -31,6 +35,10 @@ fn judge(patient: &Patient<'_>, answer: &FeedAnswer) -> Finding {
     let words = answer.words(now).1;
     let FeedAnswer::Reading { ts, origin, forecast, .. } = answer else {
         let advice = match answer {
+            FeedAnswer::Away { .. } if patient.config.signal.fallback => {
+                "start `ny-power-cloud up` there, or correct feed.url; until then the agent reads NYISO itself, and \
+                 plans by its own history"
+            }
             FeedAnswer::Away { .. } => {
                 "start `ny-power-cloud up` there, or correct feed.url; until then the agent goes by its own history"
             }
@@ -56,23 +64,24 @@ fn judge(patient: &Patient<'_>, answer: &FeedAnswer) -> Finding {
     }
 }
 
-/// Asks NYISO itself for one file.
-pub async fn look_online(now: Timestamp) -> Finding {
+/// Asks NYISO itself for one file, as the settings name it.
+pub async fn look_online(now: Timestamp, signal: &SignalConfig) -> Finding {
     const ONLINE: &str = "nyiso";
     const ADVICE: &str =
         "look at the network, and at the names it resolves; NYISO refuses some clouds' addresses";
     let fetch = async {
         let limit = Duration::from_secs(20);
-        let client = Client::new(ClientConfig { total_timeout: limit, ..ClientConfig::default() })?;
+        let client = Client::new(ClientConfig { total_timeout: limit, ..signal.nyiso.clone() })?;
         // Yesterday's is there at any time of day.
         let yesterday = eastern::day_of(now) - TimeDelta::days(1);
         let fetched = client.fetch(&path::fuel_mix_day(yesterday)).await?;
         anyhow::Ok(fuel_mix::parse(&fetched.body)?.mixes.len())
     };
     match fetch.await {
-        Ok(instants) => {
-            Finding::ok(ONLINE, format!("{NYISO} answers: {instants} instants of yesterday"))
-        }
+        Ok(instants) => Finding::ok(
+            ONLINE,
+            format!("{} answers: {instants} instants of yesterday", signal.nyiso.base),
+        ),
         Err(error) => Finding::failure(ONLINE, format!("{error:#}"), ADVICE),
     }
 }

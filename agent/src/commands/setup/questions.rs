@@ -12,6 +12,8 @@ use crate::commands::probe::{FeedAnswer, ask_feed, wait};
 
 pub(super) const FEED: &str = "feed.url";
 
+const SOURCE: &str = "signal.source";
+
 /// A conversation about settings.
 pub(super) struct Interview<'t, 'io> {
     pub talk: &'t mut Talk<'io>,
@@ -92,9 +94,33 @@ impl Interview<'_, '_> {
         self.talk.begin(
             "Where is the stream of the grid?",
             "The default is `ny-power-cloud up` on this machine. Elsewhere: mqtt://host:port, or mqtts://host:port\n\
-             with TLS. It can command nothing here.",
+             with TLS. It can command nothing here. nyiso: no stream, the agent reads NYISO's own files; it then has\n\
+             no forecast but its own history.",
         )?;
-        self.setting(FEED, "Feed", "mqtt://127.0.0.1:1884", text)?;
+        let usual = match self.before.text(SOURCE).as_deref() {
+            Some("nyiso") => "nyiso".to_owned(),
+            _ => self.before.text(FEED).unwrap_or_else(|| "mqtt://127.0.0.1:1884".to_owned()),
+        };
+        // Answered here, whatever it was.
+        self.before.forget(SOURCE);
+        let answers = &mut self.answers;
+        let by_choice = self.talk.ask(FEED, "Feed", &usual, |answer| {
+            if answer.eq_ignore_ascii_case("nyiso") {
+                answers.set(SOURCE, "nyiso");
+                return Ok(true);
+            }
+            answers.set(FEED, answer);
+            match answers.mistake(FEED) {
+                None => Ok(false),
+                Some(text) => {
+                    answers.forget(FEED);
+                    Err(text)
+                }
+            }
+        })?;
+        if by_choice {
+            return Ok(());
+        }
         while self.tries {
             let config = match self.answers.config() {
                 Ok(config) => config,
@@ -110,7 +136,7 @@ impl Interview<'_, '_> {
             }
             self.talk.say(
                 Tone::Help,
-                "The agent works without it, by its own history. Enter keeps this address.",
+                "Without it the agent reads NYISO itself, and goes by its own history. Enter keeps this address.",
             )?;
             let kept = self.answers.text(FEED).unwrap_or_default();
             self.before.set(FEED, kept.clone());
