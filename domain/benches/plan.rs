@@ -61,6 +61,10 @@ fn plans(c: &mut Criterion) {
         let limits = Limits { max_starts: Some(3), start_cost: 0.0, ..limits() };
         time("limits and 3 starts", 0, &ChargeRequest { limits, ..request() });
         time("limits and 3 starts, now mid-slot", 437, &ChargeRequest { limits, ..request() });
+        // The worst that the agent asks for: a need and a now that fit no slot, and all that limits.
+        let limits = Limits { max_starts: Some(5), start_cost: 25.0, ..limits };
+        let odd = ChargeRequest { need_kwh: 57.1, limits, ..request() };
+        time("limits and 5 starts, odd need, now mid-slot", 437, &odd);
     }
 }
 

@@ -16,6 +16,7 @@
 mod amounts;
 mod cells;
 mod continuous;
+mod corridor;
 mod cost;
 mod greedy;
 mod limited;

@@ -84,6 +84,16 @@ impl Amounts {
         &self.jumps[&length]
     }
 
+    /// Whether a length is whole units.
+    pub fn is_whole(&self, length: Nanos) -> bool {
+        length % self.unit == 0
+    }
+
+    /// Where the whole units begin, if each follows on the one before: from there on amounts ascend evenly.
+    pub fn ladder(&self) -> Option<usize> {
+        self.ladder
+    }
+
     /// How many amounts further the amount is that is `length` more, for all from `first` on. What would
     /// lie beyond the target is nowhere.
     pub fn shift(&self, first: usize, length: Nanos) -> Option<usize> {

@@ -16,6 +16,8 @@ pub trait Cost: Copy {
     fn minus(self, other: Self) -> Self;
     /// Not the cost of what cannot be.
     fn is_possible(self) -> bool;
+    /// The cost, where it is grams alone.
+    fn as_grams(self) -> Option<f64>;
     /// Lower by more than `noise`.
     fn beats(self, other: Self, noise: f64) -> bool;
 }
@@ -42,6 +44,10 @@ impl Cost for f64 {
 
     fn is_possible(self) -> bool {
         self < Self::INFINITY
+    }
+
+    fn as_grams(self) -> Option<f64> {
+        Some(self)
     }
 
     fn beats(self, other: Self, noise: f64) -> bool {
@@ -92,6 +98,10 @@ impl Cost for Steps {
 
     fn is_possible(self) -> bool {
         self.outside < Self::NEVER.outside
+    }
+
+    fn as_grams(self) -> Option<f64> {
+        None
     }
 
     fn beats(self, other: Self, noise: f64) -> bool {

@@ -5,16 +5,30 @@ use std::collections::HashMap;
 
 use super::amounts::{Amounts, attainable};
 use super::cells::{Cell, Nanos, resample};
+use super::corridor::{Bounds, Corridor, Question};
 use super::cost::{Cost, Steps};
 use super::moves::{Grid, Rules};
 use super::request::Before;
 use super::result::Energy;
-use super::search::{search, states};
+use super::search::{Prepared, search, states};
 
 /// Most states that the exact search may visit; beyond it the grid is made coarser. 96 hours of 5-minute
 /// slots with 8 hours of charging and a budget of 6 starts, seen from within a slot, are 3.9 million; a
 /// million takes about 5 ms on a desktop.
 const MOST_STATES: usize = 6_000_000;
+
+/// How much more than the bound a plan is first looked for, as a share. Too little costs another try, too much
+/// makes the corridor wide.
+const FIRST_ROOM: f64 = 0.001;
+
+/// Tries in a corridor before all states are searched.
+const TRIES: usize = 3;
+
+/// A corridor of a larger share of all states spares too little.
+const WIDEST: f64 = 0.3;
+
+/// In a corridor so few starts are counted at once.
+const FEW_STARTS: u32 = 8;
 
 /// Steps of coarser grids, minutes.
 const COARSER: [i64; 8] = [5, 10, 15, 30, 60, 120, 360, 1440];
@@ -62,6 +76,40 @@ impl Problem<'_> {
     }
 
     fn solve<C: Cost>(&self, cells: &[Cell]) -> Option<Option<Vec<(Nanos, Nanos)>>> {
+        let parts = self.parts(cells)?;
+        let rules = |part| self.rules(part, cells, None);
+        let counted = |part| self.rules(part, cells, self.max_starts);
+        if MOST_STATES < work(cells, &parts, &rules) {
+            return None;
+        }
+        let counted_work = work(cells, &parts, &counted);
+
+        let grid = Grid::<C>::new(cells, self.energy);
+        let parts: Vec<Prepared> = parts
+            .into_iter()
+            .map(|(part, amounts)| Prepared::new(&grid, &rules(part), amounts))
+            .collect();
+        let few = self.max_starts.is_none_or(|most| most <= FEW_STARTS);
+        if few && let Some(runs) = self.best_within(&grid, &parts, &counted, WIDEST) {
+            return Some(Some(runs));
+        }
+        // Counting starts multiplies the work, and mostly the best plan needs few.
+        let runs = self.best_of_all(&grid, &parts, &rules);
+        let within = |runs: &Vec<(Nanos, Nanos)>| {
+            self.max_starts.is_none_or(|most| self.starts(runs) <= most as usize)
+        };
+        if runs.as_ref().is_none_or(within) {
+            return Some(runs);
+        }
+        if MOST_STATES < counted_work {
+            return None;
+        }
+        Some(self.best(&grid, &parts, &counted, None).map(|(_, runs)| runs))
+    }
+
+    /// The lengths that the part can have, each with the amounts that whole cells can then add up to; `None`
+    /// where those are too many.
+    fn parts(&self, cells: &[Cell]) -> Option<Vec<(Nanos, Amounts)>> {
         let free = || cells.iter().filter(|cell| !cell.forced).map(Cell::len);
         let forced: Nanos = cells.iter().filter(|cell| cell.forced).map(Cell::len).sum();
         let target = self.need - forced;
@@ -72,48 +120,106 @@ impl Problem<'_> {
 
         // Whole cells may add up to the need; else one cell is used in part.
         let parts = sums.iter().map(|sum| target - sum).filter(|part| *part < longest);
-        let parts: Vec<(Nanos, Amounts)> =
-            parts.map(|part| (part, Amounts::toward(target - part, &sums, unit))).collect();
-        let rules = |part| Rules {
+        Some(parts.map(|part| (part, Amounts::toward(target - part, &sums, unit))).collect())
+    }
+
+    fn rules(&self, part: Nanos, cells: &[Cell], starts: Option<u32>) -> Rules {
+        Rules {
             min_on: self.min_on.min(self.need),
             min_off: self.min_off,
             start_cost: self.start_cost,
-            starts: None,
+            starts,
             part,
             noise: self.noise(cells),
-        };
-        let counted = |part| Rules { starts: self.max_starts, ..rules(part) };
-        if MOST_STATES < work(cells, &parts, &rules) {
-            return None;
         }
-
-        let grid = Grid::<C>::new(cells, self.energy);
-        let mut parts = parts;
-        // Counting starts multiplies the work, and mostly the best plan needs few.
-        let runs = self.best(&grid, &mut parts, &rules);
-        let within = |runs: &Vec<(Nanos, Nanos)>| {
-            self.max_starts.is_none_or(|most| self.starts(runs) <= most as usize)
-        };
-        if runs.as_ref().is_none_or(within) {
-            return Some(runs);
-        }
-        if MOST_STATES < work(cells, &parts, &counted) {
-            return None;
-        }
-        Some(self.best(&grid, &mut parts, &counted))
     }
 
-    /// The best over all lengths of the part.
+    /// The best, found in a corridor if one can be had.
+    fn best_of_all<C: Cost>(
+        &self,
+        grid: &Grid<'_, C>,
+        parts: &[Prepared],
+        rules: &dyn Fn(Nanos) -> Rules,
+    ) -> Option<Vec<(Nanos, Nanos)>> {
+        self.best_within(grid, parts, rules, WIDEST)
+            .or_else(|| self.best(grid, parts, rules, None).map(|(_, runs)| runs))
+    }
+
+    /// The best, where a corridor that holds it is found that is not wider than the share `widest`.
+    fn best_within<C: Cost>(
+        &self,
+        grid: &Grid<'_, C>,
+        parts: &[Prepared],
+        rules: &dyn Fn(Nanos) -> Rules,
+        widest: f64,
+    ) -> Option<Vec<(Nanos, Nanos)>> {
+        let bounds = self.bounds::<C>(grid.cells, &rules(0))?;
+        let noise = 1e3 * rules(0).noise;
+        let mut room = FIRST_ROOM * (bounds.lowest().abs() + self.start_cost);
+        for _ in 0..TRIES {
+            let limit = bounds.lowest() + room;
+            let corridor = bounds.corridor(limit);
+            if widest < corridor.share() {
+                return None;
+            }
+            let found = self.best(grid, parts, rules, Some(&corridor));
+            match found.as_ref().and_then(|(cost, _)| cost.as_grams()) {
+                // Whatever costs as little is in the corridor, too.
+                Some(cost) if cost + noise <= limit => return found.map(|(_, runs)| runs),
+                // There is a plan that costs this much.
+                Some(cost) => room = cost - bounds.lowest() + 2.0 * noise,
+                None => room *= 8.0,
+            }
+        }
+        None
+    }
+
+    /// Bounds on the cost; `None` where they would not hold.
+    fn bounds<'a, C: Cost>(&'a self, cells: &'a [Cell], rules: &Rules) -> Option<Bounds<'a>> {
+        if self.energy.taper.is_some() || C::ZERO.as_grams().is_none() {
+            return None;
+        }
+        Bounds::new(Question {
+            cells,
+            need: self.need,
+            start_cost: self.start_cost,
+            max_starts: rules.starts,
+            charging: matches!(self.before, Some((Before::Charging { .. }, _))),
+            energy: self.energy,
+        })
+    }
+
+    /// The best over all lengths of the part. Where no plan goes on with what the switch did, the best that
+    /// does not, unless a corridor may have shut out the others.
     fn best<C: Cost>(
         &self,
         grid: &Grid<'_, C>,
-        parts: &mut [(Nanos, Amounts)],
+        parts: &[Prepared],
         rules: &dyn Fn(Nanos) -> Rules,
-    ) -> Option<Vec<(Nanos, Nanos)>> {
+        corridor: Option<&Corridor>,
+    ) -> Option<(C, Vec<(Nanos, Nanos)>)> {
+        let going_on = self.best_after(self.before, grid, parts, rules, corridor);
+        if going_on.is_some() || self.before.is_none() || corridor.is_some() {
+            return going_on;
+        }
+        self.best_after(None, grid, parts, rules, None)
+    }
+
+    fn best_after<C: Cost>(
+        &self,
+        before: Option<(Before, Nanos)>,
+        grid: &Grid<'_, C>,
+        parts: &[Prepared],
+        rules: &dyn Fn(Nanos) -> Rules,
+        corridor: Option<&Corridor>,
+    ) -> Option<(C, Vec<(Nanos, Nanos)>)> {
         let mut best: Option<(C, Vec<(Nanos, Nanos)>)> = None;
-        for (part, amounts) in parts {
-            let rules = rules(*part);
-            let Some(found) = search(grid, &rules, amounts, self.before) else { continue };
+        for prepared in parts {
+            let rules = rules(prepared.part);
+            let found = search(grid, &rules, prepared, before, corridor);
+            let Some(found) = found else {
+                continue;
+            };
             let better = best.as_ref().is_none_or(|best| {
                 found.0.beats(best.0, rules.noise)
                     || !best.0.beats(found.0, rules.noise) && later(&found.1, &best.1)
@@ -122,7 +228,7 @@ impl Problem<'_> {
                 best = Some(found);
             }
         }
-        best.map(|(_, runs)| runs)
+        best
     }
 
     /// Starts of the switch: a run that is under way is none.
@@ -168,3 +274,6 @@ fn later(a: &[(Nanos, Nanos)], b: &[(Nanos, Nanos)]) -> bool {
         .unwrap_or(Ordering::Equal)
         .is_lt()
 }
+
+#[cfg(test)]
+mod tests;

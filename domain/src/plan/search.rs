@@ -22,13 +22,17 @@
 //! The search runs from the departure back to now and keeps the lowest cost from each state; the plan is
 //! then read forward. Of equal ways it takes the one that charges later.
 
+mod read;
+
+use std::borrow::Cow;
 use std::hint::select_unpredictable;
+use std::ops::Range;
 
 use super::amounts::{Amounts, NOWHERE};
-use super::cells::Nanos;
+use super::cells::{Cell, Nanos};
+use super::corridor::Corridor;
 use super::cost::Cost;
-use super::greedy::push;
-use super::moves::{Grid, Moves, Rules, Stop, moves};
+use super::moves::{Grid, Moves, Rules, moves};
 use super::request::Before;
 
 /// Costs from the states of one boundary to the departure. One entry for each layer and amount.
@@ -38,6 +42,30 @@ struct Row<C> {
     on: Vec<C>,
     /// Starting with the part in the cell after the boundary.
     part_start: Vec<C>,
+    /// Amounts of each layer that may say anything but never.
+    written: Vec<Range<usize>>,
+}
+
+impl<C: Cost> Row<C> {
+    /// Forgets what was written.
+    fn clear(&mut self, stride: usize) {
+        for (layer, written) in self.written.iter_mut().enumerate() {
+            let from = layer * stride;
+            let span = from + written.start..from + written.end;
+            for costs in [&mut self.off, &mut self.on, &mut self.part_start] {
+                costs[span.clone()].fill(C::NEVER);
+            }
+            *written = 0..0;
+        }
+    }
+}
+
+/// Which of the live amounts a layer of a row is worked out for.
+enum Live<'a> {
+    /// All of these, on the ladder.
+    Ladder(Range<usize>),
+    /// These.
+    Some(Cow<'a, [usize]>),
 }
 
 const SKIP: u8 = 0;
@@ -49,6 +77,29 @@ const STOP: u8 = 0;
 const STOP_THEN_PART: u8 = 1;
 const PART_END: u8 = 2;
 const EXTEND: u8 = 3;
+
+impl Live<'_> {
+    /// From the first to the last.
+    fn span(&self) -> Range<usize> {
+        match self {
+            Self::Ladder(range) => range.clone(),
+            Self::Some(list) => {
+                list.first().copied().unwrap_or(0)..list.last().map_or(0, |last| last + 1)
+            }
+        }
+    }
+
+    fn each(&self, f: impl FnMut(usize)) {
+        match self {
+            Self::Ladder(range) => range.clone().for_each(f),
+            Self::Some(list) => list.iter().copied().for_each(f),
+        }
+    }
+}
+
+/// A layer of a row that is worked out: the boundary, the starts left, whether the part is used, and the
+/// amounts.
+type Layer<'a> = (usize, usize, usize, &'a Live<'a>);
 
 /// Layers: the part used or not, for each number of starts left.
 #[derive(Clone, Copy)]
@@ -86,26 +137,50 @@ pub fn states(cells: usize, amounts: usize, rules: &Rules) -> usize {
     cells.saturating_mul(amounts).saturating_mul(Layers::new(rules).count())
 }
 
-/// Cost and runs of the best plan that charges the target of `amounts` in whole free cells, the part, and
-/// all forced cells. `None` when the rules allow no such plan.
+/// What is the same in every search with one length of the part.
+pub struct Prepared {
+    /// Length of the part.
+    pub part: Nanos,
+    /// Amounts on the way to the target without the part.
+    pub amounts: Amounts,
+    moves: Vec<Moves>,
+    /// From this boundary on all free cells are whole units: only amounts on the ladder lead to the target.
+    even_from: usize,
+}
+
+impl Prepared {
+    /// For searches on `grid` under `rules`, however many starts they allow.
+    pub fn new<C: Cost>(grid: &Grid<'_, C>, rules: &Rules, mut amounts: Amounts) -> Self {
+        let moves = moves(grid, rules);
+        for (i, m) in moves.iter().enumerate() {
+            amounts.prepare(grid.free_between(i, i + 1));
+            amounts.prepare(grid.free_between(i, m.start));
+            if let Some(to) = m.part_start {
+                amounts.prepare(grid.free_between(i + 1, to));
+            }
+            if let Some((cell, _)) = m.short {
+                amounts.prepare(grid.free_between(i, cell));
+            }
+        }
+        let is_odd = |cell: &Cell| !cell.forced && !amounts.is_whole(cell.len());
+        let even_from = grid.cells.iter().rposition(is_odd).map_or(0, |odd| odd + 1);
+        Self { part: rules.part, amounts, moves, even_from }
+    }
+}
+
+/// Cost and runs of the best plan that charges the target in whole free cells, the part, and all forced
+/// cells; of those within the corridor, if there is one. `None` when the rules allow no such plan.
+///
+/// `before` is what the switch must go on with, and until when; with `None` the plan is free to begin as it
+/// likes.
 pub fn search<C: Cost>(
     grid: &Grid<'_, C>,
     rules: &Rules,
-    amounts: &mut Amounts,
+    prepared: &Prepared,
     before: Option<(Before, Nanos)>,
+    corridor: Option<&Corridor>,
 ) -> Option<(C, Vec<(Nanos, Nanos)>)> {
-    let moves = moves(grid, rules);
-    for (i, m) in moves.iter().enumerate() {
-        amounts.prepare(grid.free_between(i, i + 1));
-        amounts.prepare(grid.free_between(i, m.start));
-        if let Some(to) = m.part_start {
-            amounts.prepare(grid.free_between(i + 1, to));
-        }
-        if let Some((cell, _)) = m.short {
-            amounts.prepare(grid.free_between(i, cell));
-        }
-    }
-    let mut table = Table::new(grid, rules, amounts, &moves);
+    let mut table = Table::new(grid, rules, prepared, corridor);
     for i in (0..grid.count()).rev() {
         table.fill(i);
     }
@@ -130,26 +205,32 @@ struct Table<'a, C> {
     rules: &'a Rules,
     amounts: &'a Amounts,
     moves: &'a [Moves],
+    even_from: usize,
     layers: Layers,
     /// The rows that a jump can reach, by boundary modulo their number.
     rows: Vec<Row<C>>,
-    /// What to do in each state, `SKIP` to `SHORT` and `STOP` to `EXTEND`.
+    /// What to do in each state that is worked out, `SKIP` to `SHORT` and `STOP` to `EXTEND`.
     off: Vec<u8>,
     on: Vec<u8>,
+    /// Where these begin, by boundary and layer: the place of the first amount, and which that is.
+    places: Vec<(u32, u32)>,
     /// Amounts from which the free cells ahead can add up to the target: a flag each, and a list.
     live: Vec<bool>,
     list: Vec<usize>,
     /// Costs of what cannot be.
     never: Vec<C>,
+    /// Where plans can be that are good enough.
+    corridor: Option<&'a Corridor>,
 }
 
 impl<'a, C: Cost> Table<'a, C> {
     fn new(
         grid: &'a Grid<'a, C>,
         rules: &'a Rules,
-        amounts: &'a Amounts,
-        moves: &'a [Moves],
+        prepared: &'a Prepared,
+        corridor: Option<&'a Corridor>,
     ) -> Self {
+        let (amounts, moves) = (&prepared.amounts, prepared.moves.as_slice());
         let layers = Layers::new(rules);
         let count = amounts.sums.len();
         let farthest = |(i, m): (usize, &Moves)| {
@@ -160,7 +241,8 @@ impl<'a, C: Cost> Table<'a, C> {
         };
         let reach = moves.iter().enumerate().map(farthest).max().unwrap_or(1);
         let never = vec![C::NEVER; layers.count() * stride(amounts)];
-        let row = Row { off: never.clone(), on: never.clone(), part_start: never };
+        let written = vec![0..0; layers.count()];
+        let row = Row { off: never.clone(), on: never.clone(), part_start: never, written };
         let mut rows = vec![row; reach + 1];
 
         // At the departure everything must be done: the whole amount, and the part.
@@ -169,8 +251,8 @@ impl<'a, C: Cost> Table<'a, C> {
             let done = layers.of(starts, layers.parts - 1) * stride(amounts) + count - 1;
             end.off[done] = C::ZERO;
             end.on[done] = C::ZERO;
+            end.written[layers.of(starts, layers.parts - 1)] = count - 1..count;
         }
-        let states = grid.count() * layers.count() * count;
         let mut live = vec![false; count];
         live[count - 1] = true;
         Self {
@@ -178,13 +260,16 @@ impl<'a, C: Cost> Table<'a, C> {
             rules,
             amounts,
             moves,
+            even_from: prepared.even_from,
             layers,
             rows,
-            off: vec![SKIP; states],
-            on: vec![STOP; states],
+            off: Vec::new(),
+            on: Vec::new(),
+            places: vec![(0, 0); grid.count() * layers.count()],
             live,
             list: vec![count - 1],
             never: vec![C::NEVER; count],
+            corridor,
         }
     }
 
@@ -192,30 +277,46 @@ impl<'a, C: Cost> Table<'a, C> {
         &self.rows[boundary % self.rows.len()]
     }
 
-    /// Works out the row of boundary `i` from those after it.
-    ///
-    /// Of a row only live amounts are written, in every layer. Amounts come to life and never die, so the
-    /// rest of a row that is used again still says never.
+    /// Works out the row of boundary `i` from those after it. Of a row only live amounts are written.
     fn fill(&mut self, i: usize) {
-        self.enliven(i);
+        if self.corridor.is_none() {
+            self.enliven(i);
+        }
         let slot = i % self.rows.len();
-        let empty = Row { off: Vec::new(), on: Vec::new(), part_start: Vec::new() };
+        let empty =
+            Row { off: Vec::new(), on: Vec::new(), part_start: Vec::new(), written: Vec::new() };
         let mut row = std::mem::replace(&mut self.rows[slot], empty);
+        row.clear(stride(self.amounts));
         let (mut off, mut on) = (std::mem::take(&mut self.off), std::mem::take(&mut self.on));
-        let count = self.amounts.sums.len();
+        let mut places = std::mem::take(&mut self.places);
         for starts in 0..self.layers.starts {
+            let window = self.corridor.map(|corridor| corridor.window(i, starts));
+            if window.is_some_and(|(least, most)| most < least) {
+                continue;
+            }
             for part in 0..self.layers.parts {
-                let first = (i * self.layers.count() + self.layers.of(starts, part)) * count;
-                self.fill_part_start(i, starts, part, &mut row);
-                self.fill_off(i, starts, part, &mut row, &mut off[first..first + count]);
-                self.fill_on(i, starts, part, &mut row, &mut on[first..first + count]);
+                let layer = self.layers.of(starts, part);
+                let Some(live) = self.live_in(i, part, window) else { continue };
+                let span = live.span();
+                row.written[layer] = span.clone();
+                let place = off.len();
+                places[i * self.layers.count() + layer] = (
+                    u32::try_from(place).unwrap_or(u32::MAX),
+                    u32::try_from(span.start).unwrap_or(u32::MAX),
+                );
+                off.resize(place + span.len(), SKIP);
+                on.resize(place + span.len(), STOP);
+                let layer = (i, starts, part, &live);
+                self.fill_part_start(layer, &mut row);
+                self.fill_off(layer, &mut row, &mut off[place..]);
+                self.fill_on(layer, &mut row, &mut on[place..]);
             }
         }
-        (self.off, self.on) = (off, on);
+        (self.off, self.on, self.places) = (off, on, places);
         self.rows[slot] = row;
     }
 
-    /// Lets the cell after boundary `i` count among those ahead.
+    /// Lets the cell after boundary `i` count among those ahead. Amounts come to life and never die.
     fn enliven(&mut self, i: usize) {
         let jump = self.amounts.jump(self.grid.free_between(i, i + 1));
         let mut grown = false;
@@ -231,10 +332,33 @@ impl<'a, C: Cost> Table<'a, C> {
         }
     }
 
-    /// The first live amount, if all from there on are live.
-    fn first(&self) -> Option<usize> {
-        let first = self.live.len() - self.list.len();
-        (self.list[0] == first).then_some(first)
+    /// The amounts of a layer that are worth working out; `None` where there are none.
+    fn live_in(&self, i: usize, part: usize, window: Option<(Nanos, Nanos)>) -> Option<Live<'_>> {
+        let count = self.amounts.sums.len();
+        let Some((least, most)) = window else {
+            let first = count - self.list.len();
+            let on_ladder = self.list[0] == first && self.amounts.shift(first, 0).is_some();
+            return Some(match on_ladder {
+                true => Live::Ladder(first..count),
+                false => Live::Some(Cow::Borrowed(&self.list)),
+            });
+        };
+        // What is charged is the amount and something that all amounts of a layer have in common.
+        let common = self.done(i, 0, part) - self.amounts.sums[0];
+        let (least, most) = (least - common, most - common);
+        let within = |amount: &usize| (least..=most).contains(&self.amounts.sums[*amount]);
+        let ladder = self
+            .amounts
+            .ladder()
+            .filter(|ladder| self.even_from <= i || !(0..*ladder).any(|amount| within(&amount)));
+        let Some(ladder) = ladder else {
+            let list: Vec<usize> = (0..count).filter(within).collect();
+            return (!list.is_empty()).then_some(Live::Some(Cow::Owned(list)));
+        };
+        let sums = &self.amounts.sums[ladder..];
+        let from = ladder + sums.partition_point(|sum| *sum < least);
+        let to = ladder + sums.partition_point(|sum| *sum <= most);
+        (from < to).then_some(Live::Ladder(from..to))
     }
 
     /// Where a layer begins in a row.
@@ -253,22 +377,19 @@ impl<'a, C: Cost> Table<'a, C> {
         self.grid.energy.taper.is_some()
     }
 
-    fn fill_part_start(&self, i: usize, starts: usize, part: usize, row: &mut Row<C>) {
+    fn fill_part_start(&self, (i, starts, part, live): Layer<'_>, row: &mut Row<C>) {
         if part != 0 || self.rules.part == 0 {
             return;
         }
         let from = self.layer(starts, 0);
         let (Some(to), Some(left)) = (self.moves[i].part_start, self.layers.after_start(starts))
         else {
-            for &a in &self.list {
-                row.part_start[from + a] = C::NEVER;
-            }
             return;
         };
         let grid = self.grid;
         let jump = self.amounts.jump(grid.free_between(i + 1, to));
         let on = &self.row(to).on[self.layer(left, 1)..];
-        for &a in &self.list {
+        live.each(|a| {
             row.part_start[from + a] = if jump[a] == NOWHERE {
                 C::NEVER
             } else {
@@ -278,10 +399,10 @@ impl<'a, C: Cost> Table<'a, C> {
                     .plus(grid.block(i + 1, to, done + self.rules.part))
                     .plus(on[jump[a] as usize])
             };
-        }
+        });
     }
 
-    fn fill_off(&self, i: usize, starts: usize, part: usize, row: &mut Row<C>, action: &mut [u8]) {
+    fn fill_off(&self, (i, starts, part, live): Layer<'_>, row: &mut Row<C>, action: &mut [u8]) {
         let (grid, noise, m) = (self.grid, self.rules.noise, self.moves[i]);
         let (from, count) = (self.layer(starts, part), self.amounts.sums.len());
         let left = self.layers.after_start(starts);
@@ -302,15 +423,15 @@ impl<'a, C: Cost> Table<'a, C> {
 
         if !self.tapered()
             && short.is_none()
-            && let Some(first) = self.first()
+            && let Live::Ladder(Range { start: first, end }) = *live
             && let Some(shift) = self.amounts.shift(first, length)
         {
             let cost = start_cost.plus(grid.block(i, m.start, 0));
             let shift = shift.min(count);
-            let begin = on.map_or(&self.never[first..], |on| &on[first + shift..count + shift]);
-            let ways = idle[first..].iter().zip(&part_start[first..]).zip(begin);
+            let begin = on.map_or(&self.never[first..end], |on| &on[first + shift..end + shift]);
+            let ways = idle[first..end].iter().zip(&part_start[first..end]).zip(begin);
             for (((idle, part_start), begin), (off, action)) in
-                ways.zip(off[first..].iter_mut().zip(&mut action[first..]))
+                ways.zip(off[first..end].iter_mut().zip(action))
             {
                 let (mut best, mut chosen) = (*idle, SKIP);
                 improve(&mut best, &mut chosen, *part_start, PART_START, noise);
@@ -321,8 +442,8 @@ impl<'a, C: Cost> Table<'a, C> {
             return;
         }
 
-        let jump = self.amounts.jump(length);
-        for &a in &self.list {
+        let (jump, begins) = (self.amounts.jump(length), live.span().start);
+        live.each(|a| {
             let (mut best, mut chosen) = (idle[a], SKIP);
             improve(&mut best, &mut chosen, part_start[a], PART_START, noise);
             let done = self.done(i, a, part);
@@ -343,11 +464,11 @@ impl<'a, C: Cost> Table<'a, C> {
                     .plus(grid.part(cell, done + cells, self.rules.part));
                 improve(&mut best, &mut chosen, cost, SHORT, noise);
             }
-            (off[a], action[a]) = (best, chosen);
-        }
+            (off[a], action[a - begins]) = (best, chosen);
+        });
     }
 
-    fn fill_on(&self, i: usize, starts: usize, part: usize, row: &mut Row<C>, action: &mut [u8]) {
+    fn fill_on(&self, (i, starts, part, live): Layer<'_>, row: &mut Row<C>, action: &mut [u8]) {
         let (grid, noise, m) = (self.grid, self.rules.noise, self.moves[i]);
         let (from, count) = (self.layer(starts, part), self.amounts.sums.len());
         let length = grid.free_between(i, i + 1);
@@ -368,17 +489,17 @@ impl<'a, C: Cost> Table<'a, C> {
         let on = &mut row.on[from..from + count];
 
         if !self.tapered()
-            && let Some(first) = self.first()
+            && let Live::Ladder(Range { start: first, end }) = *live
             && let Some(shift) = self.amounts.shift(first, length)
         {
             let block = grid.block(i, i + 1, 0);
             let part_cost = grid.part(i, 0, self.rules.part);
             let shift = shift.min(count);
-            let further = &further[first + shift..count + shift];
-            let ways = stop[first..].iter().zip(&then_part[first..]);
-            let ways = ways.zip(part_end[first..].iter().zip(further));
+            let further = &further[first + shift..end + shift];
+            let ways = stop[first..end].iter().zip(&then_part[first..end]);
+            let ways = ways.zip(part_end[first..end].iter().zip(further));
             for (((stop, then_part), (part_end, further)), (on, action)) in
-                ways.zip(on[first..].iter_mut().zip(&mut action[first..]))
+                ways.zip(on[first..end].iter_mut().zip(action))
             {
                 let (mut best, mut chosen) = (*stop, STOP);
                 improve(&mut best, &mut chosen, *then_part, STOP_THEN_PART, noise);
@@ -391,8 +512,8 @@ impl<'a, C: Cost> Table<'a, C> {
             return;
         }
 
-        let jump = self.amounts.jump(length);
-        for &a in &self.list {
+        let (jump, begins) = (self.amounts.jump(length), live.span().start);
+        live.each(|a| {
             let (mut best, mut chosen) = (stop[a], STOP);
             improve(&mut best, &mut chosen, then_part[a], STOP_THEN_PART, noise);
             let done = self.done(i, a, part);
@@ -402,152 +523,7 @@ impl<'a, C: Cost> Table<'a, C> {
                 let cost = further[jump[a] as usize].plus(grid.block(i, i + 1, done));
                 improve(&mut best, &mut chosen, cost, EXTEND, noise);
             }
-            (on[a], action[a]) = (best, chosen);
-        }
-    }
-
-    /// Reads the best plan forward from now.
-    fn read(&self, before: Option<(Before, Nanos)>) -> Option<(C, Vec<(Nanos, Nanos)>)> {
-        let grid = self.grid;
-        let layer = self.layer(self.layers.starts - 1, 0);
-        let nothing = self.amounts.find(0)?;
-        let at = |costs: &[C], amount: usize| costs[layer + amount];
-        let mut walk = Walk {
-            amount: nothing,
-            starts: self.layers.starts - 1,
-            part: 0,
-            since: None,
-            runs: Vec::new(),
-        };
-
-        // A jump from now may lead farther than the rows that are kept; then nothing is known of it,
-        // and the run or pause that is under way counts for nothing.
-        let kept = |boundary: usize| boundary < self.rows.len();
-        let (mut cost, mut place) = (at(&self.row(0).off, nothing), Place::Off(0));
-        match before {
-            Some((Before::Charging { .. }, least)) => {
-                let to = grid.boundary(least, 0);
-                let amount = self.amounts.find(grid.free_between(0, to));
-                if let Some(amount) = amount.filter(|_| kept(to)) {
-                    let going_on = at(&self.row(to).on, amount).plus(grid.block(0, to, 0));
-                    if going_on.is_possible() {
-                        (cost, place) = (going_on, Place::On(to));
-                        (walk.amount, walk.since) = (amount, Some(grid.bounds[0]));
-                    }
-                }
-            }
-            Some((Before::Idle { .. }, ready)) => {
-                let to = grid.boundary(ready, 0);
-                if kept(to) && grid.may_be_idle(0, to) {
-                    let later = at(&self.row(to).off, nothing);
-                    if later.is_possible() {
-                        (cost, place) = (later, Place::Off(to));
-                    }
-                }
-            }
-            _ => {}
-        }
-        if !cost.is_possible() {
-            return None;
-        }
-        loop {
-            place = match place {
-                Place::Off(i) | Place::On(i) if i == grid.count() => break,
-                Place::Off(i) => self.step_off(i, &mut walk),
-                Place::On(i) => self.step_on(i, &mut walk),
-            };
-        }
-        walk.stop(grid.bounds[grid.count()]);
-        Some((cost, walk.runs))
-    }
-
-    fn state(&self, i: usize, walk: &Walk) -> usize {
-        let layer = i * self.layers.count() + self.layers.of(walk.starts, walk.part);
-        layer * self.amounts.sums.len() + walk.amount
-    }
-
-    fn step_off(&self, i: usize, walk: &mut Walk) -> Place {
-        let (grid, m) = (self.grid, self.moves[i]);
-        match (self.off[self.state(i, walk)], m.part_start, m.short) {
-            (PART_START, ..) => self.part_start(i, walk),
-            (START, ..) => {
-                self.count_start(walk, grid.bounds[i]);
-                self.advance(walk, grid.free_between(i, m.start));
-                Place::On(m.start)
-            }
-            (SHORT, _, Some((cell, stop))) => {
-                self.count_start(walk, grid.bounds[i]);
-                self.advance(walk, grid.free_between(i, cell));
-                walk.part = 1;
-                walk.stop(grid.bounds[cell] + self.rules.part);
-                Place::Off(stop.to)
-            }
-            _ => Place::Off(i + 1),
-        }
-    }
-
-    fn step_on(&self, i: usize, walk: &mut Walk) -> Place {
-        let (grid, m) = (self.grid, self.moves[i]);
-        match (self.on[self.state(i, walk)], m.stop, m.part_end) {
-            (STOP, Some(stop), _) => {
-                walk.stop(grid.bounds[i]);
-                Place::Off(stop.to)
-            }
-            (STOP_THEN_PART, Some(Stop { part: Some(cell), .. }), _) => {
-                walk.stop(grid.bounds[i]);
-                self.part_start(cell, walk)
-            }
-            (PART_END, _, Some(stop)) => {
-                walk.part = 1;
-                walk.stop(grid.bounds[i] + self.rules.part);
-                Place::Off(stop.to)
-            }
-            _ => {
-                self.advance(walk, grid.free_between(i, i + 1));
-                Place::On(i + 1)
-            }
-        }
-    }
-
-    /// Starts with the part, late in cell `i`.
-    fn part_start(&self, i: usize, walk: &mut Walk) -> Place {
-        let grid = self.grid;
-        let to = self.moves[i].part_start.unwrap_or(i + 1);
-        self.count_start(walk, grid.bounds[i + 1] - self.rules.part);
-        self.advance(walk, grid.free_between(i + 1, to));
-        walk.part = 1;
-        Place::On(to)
-    }
-
-    fn count_start(&self, walk: &mut Walk, at: Nanos) {
-        walk.since = Some(at);
-        walk.starts = self.layers.after_start(walk.starts).unwrap_or(0);
-    }
-
-    fn advance(&self, walk: &mut Walk, length: Nanos) {
-        walk.amount = self.amounts.jump(length)[walk.amount] as usize;
-    }
-}
-
-/// Where the reading is.
-enum Place {
-    Off(usize),
-    On(usize),
-}
-
-/// What the reading has seen.
-struct Walk {
-    amount: usize,
-    starts: usize,
-    part: usize,
-    since: Option<Nanos>,
-    runs: Vec<(Nanos, Nanos)>,
-}
-
-impl Walk {
-    fn stop(&mut self, at: Nanos) {
-        if let Some(since) = self.since.take() {
-            push(&mut self.runs, since, at);
-        }
+            (on[a], action[a - begins]) = (best, chosen);
+        });
     }
 }
