@@ -37,7 +37,7 @@ pub fn trouble(decision: &Decision, trouble: &str, now: Timestamp) -> String {
     let state = on_or_off(decision.position);
     let wants = on_or_off(decision.claim().wants);
     let again = match decision.hold.and_then(|hold| hold.until()) {
-        Some(until) => format!("it is tried again at {}", say(until, now)),
+        Some(until) => format!("it is tried again {}", when(until, now)),
         None => "it is tried again at the next chance".to_owned(),
     };
     format!("Charging is {state} and should be {wants}: {trouble}; {again}.")
@@ -57,11 +57,7 @@ pub fn because(claim: &Claim, now: Timestamp) -> String {
             )
         }
         Reason::ByHand { since, .. } => {
-            format!(
-                "somebody switched it {} by hand at {}",
-                on_or_off(claim.wants),
-                say(*since, now)
-            )
+            format!("somebody switched it {} by hand {}", on_or_off(claim.wants), when(*since, now))
         }
         Reason::ChargeNow { until } => {
             format!("you asked it to charge until {}", say(*until, now))
@@ -177,7 +173,7 @@ fn grid(
     };
     match basis {
         Basis::Live(live) => {
-            format!("the grid is {word} ({value} g/kWh at {}, {compared})", say(live.ts, now))
+            format!("the grid is {word} ({value} g/kWh {}, {compared})", when(live.ts, now))
         }
         Basis::Forecast { newest } => format!(
             "{}, and by the last forecast the grid is {word} at this hour ({value} g/kWh, {compared})",
@@ -278,7 +274,7 @@ fn next(decision: &Decision, now: Timestamp) -> String {
     };
     match decision.next {
         NextChange::At(at) if decision.hold.is_some() => {
-            format!("it {turns} at {} unless that changes before", say(at, now))
+            format!("it {turns} {} unless that changes before", when(at, now))
         }
         NextChange::At(at)
             if matches!(
@@ -288,7 +284,7 @@ fn next(decision: &Decision, now: Timestamp) -> String {
         {
             format!("it {turns} {}", when(at, now))
         }
-        NextChange::At(at) => format!("it decides anew at {}", say(at, now)),
+        NextChange::At(at) => format!("it decides anew {}", when(at, now)),
         NextChange::Likely(at) => format!("{with_the_grid}, likely around {}", say(at, now)),
         NextChange::WithTheGrid => with_the_grid,
         NextChange::WithData => match claim.reason {

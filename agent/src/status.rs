@@ -489,7 +489,7 @@ impl Status {
                 let age = explain::length(std::time::Duration::from_secs(age_s));
                 let own =
                     if signal.from.as_deref() == Some("nyiso") { ", NYISO's own" } else { "" };
-                format!("{grams:.0} g/kWh at {} ({age} old{own})", say(ts, self.now))
+                format!("{grams:.0} g/kWh {} ({age} old{own})", when(ts, self.now))
             }
             _ => "no reading".to_owned(),
         });
@@ -551,7 +551,7 @@ impl Status {
     pub(crate) fn switch_line(&self) -> String {
         let switches = &self.switches;
         let last = match (switches.last, &switches.last_cause) {
-            (Some(last), Some(cause)) => format!("; last at {} ({cause})", say(last, self.now)),
+            (Some(last), Some(cause)) => format!("; last {} ({cause})", when(last, self.now)),
             _ => String::new(),
         };
         format!(

@@ -1,7 +1,6 @@
 //! `history`: switches, readings and sessions.
 
 use std::fmt::Write as _;
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use chrono::{TimeDelta, TimeZone as _};
@@ -17,6 +16,7 @@ use super::record::look_up;
 use super::report::{kg, when};
 use crate::config::{Config, File};
 use crate::ledger::{HistoryPage, Period, Question, Reading, SessionEntry};
+use crate::picture::{Ink, Screen, spark};
 
 /// Shows what happened: every switch, the grid's readings, the sessions; of the last 24 hours where no time
 /// is named.
@@ -57,14 +57,14 @@ pub fn run(
             "sessions": found.sessions,
         }))?
     } else {
-        page(&named, &found, std::io::stdout().is_terminal())
+        page(&named, &found, Screen::of_stdout().as_ref())
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn page(named: &Named, found: &HistoryPage, bars: bool) -> String {
+fn page(named: &Named, found: &HistoryPage, screen: Option<&Screen>) -> String {
     let mut page = format!("{}, New York time\n\nReadings\n", capitalized(&named.name));
-    page.push_str(&readings(&found.readings, found.origin, bars));
+    page.push_str(&readings(&found.readings, found.origin, screen));
     page.push_str("\nSwitches\n");
     if found.switches.is_empty() {
         page.push_str("  The contactor was not moved.\n");
@@ -92,7 +92,7 @@ fn session_line(session: &SessionEntry) -> String {
     format!("{:<41}{:>6.1} kWh  {grams}, known by {}{open}", when(session), session.kwh, session.by)
 }
 
-fn readings(readings: &[Reading], origin: Origin, bars: bool) -> String {
+fn readings(readings: &[Reading], origin: Origin, screen: Option<&Screen>) -> String {
     let (Some(first), Some(last)) = (readings.first(), readings.last()) else {
         return "  None.\n".to_owned();
     };
@@ -116,43 +116,33 @@ fn readings(readings: &[Reading], origin: Origin, bars: bool) -> String {
         high.grams_per_kwh,
         time(high.ts),
     );
-    if bars {
-        let _ = writeln!(text, "  {}", sparkline(readings));
+    if let Some(screen) = screen {
+        let _ = writeln!(text, "  {}", sparkline(readings, screen));
     }
     text
 }
 
-/// The means of equal spans, at most 72 of them; a hole is a space.
-fn sparkline(readings: &[Reading]) -> String {
-    const COLUMNS: i32 = 72;
-    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+/// The means of equal spans, as many as the screen is wide, 72 at most; a hole is a blank.
+fn sparkline(readings: &[Reading], screen: &Screen) -> String {
+    let columns = i32::try_from(screen.columns.saturating_sub(4)).unwrap_or(72).clamp(1, 72);
     let (Some(first), Some(last)) = (readings.first(), readings.last()) else {
         return String::new();
     };
-    let step = ((last.ts - first.ts) / COLUMNS).max(TimeDelta::minutes(15));
+    let step = ((last.ts - first.ts) / columns).max(TimeDelta::minutes(15));
     let mut window = Window::new(last.ts - first.ts + step);
     for reading in readings {
         window.insert(Sample { ts: reading.ts, grams_per_kwh: reading.grams_per_kwh });
     }
-    let means = window.means(step);
-    let grams = || means.iter().map(|mean| mean.grams_per_kwh);
-    let (low, high) = (grams().fold(f64::INFINITY, f64::min), grams().fold(f64::MIN, f64::max));
-    let mut line = String::new();
+    let mut values: Vec<Option<f64>> = Vec::new();
     let mut before: Option<Timestamp> = None;
-    for mean in &means {
+    for mean in window.means(step) {
         let hole = before
             .map_or(0, |before| (mean.ts - before).num_seconds() / step.num_seconds().max(1) - 1);
-        line.extend(std::iter::repeat_n(' ', usize::try_from(hole).unwrap_or(0)));
-        let share = if low < high { (mean.grams_per_kwh - low) / (high - low) } else { 0.0 };
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "clamped to the bars there are"
-        )]
-        line.push(BARS[(share * 7.0).round().clamp(0.0, 7.0) as usize]);
+        values.extend(std::iter::repeat_n(None, usize::try_from(hole).unwrap_or(0)));
+        values.push(Some(mean.grams_per_kwh));
         before = Some(mean.ts);
     }
-    line
+    spark(screen, &values, |_| Ink::Plain)
 }
 
 fn time(ts: Timestamp) -> String {
@@ -179,7 +169,11 @@ mod tests {
                 grams_per_kwh: if n < 12 { 100.0 } else { 300.0 },
             })
             .collect();
-        assert_eq!(sparkline(&readings), "▁▁▁ ████");
-        assert_eq!(sparkline(&[]), "");
+        let screen = Screen { columns: 80, colors: true, unicode: true };
+        assert_eq!(sparkline(&readings, &screen), "▁▁▁ ████");
+        assert_eq!(sparkline(&[], &screen), "");
+        let narrow = Screen { columns: 8, colors: false, unicode: false };
+        // Two columns are the indent.
+        assert!(sparkline(&readings, &narrow).chars().count() <= 6);
     }
 }

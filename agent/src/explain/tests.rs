@@ -267,7 +267,7 @@ fn a_plan_is_told_with_its_times() {
     );
     check(
         &planned(Open, 0, vec![], PlanBasis::Forecast),
-        "Charging is off: the car has what it needs to leave tomorrow 7:30 AM EDT; it decides anew at \
+        "Charging is off: the car has what it needs to leave tomorrow 7:30 AM EDT; it decides anew \
          tomorrow 7:30 AM EDT.",
     );
     let until = at(2.0);
