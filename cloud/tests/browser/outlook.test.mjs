@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 
 import { ZONES, co2, flows, forecast, publishAll, skill, step, zoneNow } from "./data.mjs";
 import { Web } from "./server.mjs";
-import { World, feedIs, says, text } from "./world.mjs";
+import { World, feedIs, says, text, until } from "./world.mjs";
 
 const MINUTE = 60_000;
 const BEST = /^(Cleanest 3 hours of the next 24: (today|tonight|tomorrow), \d+:\d\d [AP]M to \d+:\d\d [AP]M, about \d+ g per kWh\.|Now is about as good as it gets in the next 24 hours, near \d+ g per kWh\.)$/;
@@ -85,6 +85,44 @@ test("on a phone the names of the thirds are below the picture", async () => {
       assert.equal(await text(page, "#bounds"), names ? "" : "Dotted: clean below 208, dirty above 246");
       await sideways(page);
     });
+  }
+});
+
+test("more hours ahead can be asked for, by key too, and the choice is kept", async () => {
+  const context = await world.browser.newContext({ viewport: { width: 390, height: 844 } });
+  try {
+    const page = await context.newPage();
+    await page.goto(world.web.url);
+    await feedIs(page, "live");
+    const max = async () => Number(await page.locator("#cursor").getAttribute("max")) / 60;
+    assert.ok(Math.abs(await max() - 48) <= 1, `${await max()} hours`);
+    const best = await text(page, "#best");
+    await page.getByRole("radio", { name: "24" }).focus();
+    await page.keyboard.press("ArrowRight");
+    await until(async () => Math.abs(await max() - 72) <= 1, "72 hours");
+    await page.getByRole("radio", { name: "96" }).check();
+    await until(async () => Math.abs(await max() - 120) <= 1, "120 hours");
+    assert.match(await page.locator("#chart").getAttribute("aria-label") ?? "", /Forecast of the next 96 hours/);
+    assert.equal(await text(page, "#best"), best, "the best hours are of the next 24");
+    await page.locator("#cursor").focus();
+    await page.keyboard.press("End");
+    await says(page, "#readout", /^\w{3} \d+:\d\d [AP]M: \d+ g, likely \d+ to \d+$/);
+    await page.getByText("Show as a table").click();
+    assert.ok((await page.locator("#hours-ahead tr").count()) >= 96);
+    // No two labels of the axis touch.
+    const gaps = await page.locator("#chart text:not(.now-name):not(.bound-name)").evaluateAll((labels) => {
+      const row = labels.map((label) => label.getBoundingClientRect()).sort((a, b) => a.left - b.left);
+      const bottom = Math.max(...row.map((box) => box.bottom));
+      const axis = row.filter((box) => Math.abs(box.bottom - bottom) < 2);
+      return axis.slice(1).map((box, i) => box.left - axis[i].right);
+    });
+    assert.ok(gaps.length >= 3 && gaps.every((gap) => gap > 4), `${gaps}`);
+    await sideways(page);
+    await page.reload();
+    await feedIs(page, "live");
+    await until(async () => Math.abs(await max() - 120) <= 1, "120 hours again");
+  } finally {
+    await context.close();
   }
 });
 
@@ -245,6 +283,7 @@ test("without a forecast the chart is what it was: no hole, no error, and the re
       assert.equal(await text(page, "#best"), "No forecast right now: none has arrived yet.");
       assert.equal(await page.locator("#chart :is(.expected, .band, .now-line, .best-hours)").count(), 0);
       assert.equal(await page.locator("#key-ahead").isVisible(), false);
+      assert.equal(await page.locator("#reach").isVisible(), false);
       assert.equal(await page.locator("#cursor").getAttribute("max"), "1440");
       const reach = await page.evaluate(() => {
         const { x, width: wide } = /** @type {SVGGraphicsElement} */ (document.querySelector("#chart .line")).getBBox();

@@ -2,22 +2,12 @@
 
 import { timeAndDay } from "./format.js";
 import { imports, marginal, neighborRows, zoneMarginal } from "./outlook.js";
-import { find, say, show, table } from "./page.js";
+import { find, keep, kept, say, show, table } from "./page.js";
 import { ZONES } from "./topics.js";
 import { EN, fill } from "./words.js";
 
 /** What the choice is kept under: in this browser, and nowhere else. */
 const KEPT = "ny-power-zone";
-
-/** A browser may refuse to keep anything. @returns {string} */
-const kept = () => {
-  try {
-    const slug = localStorage.getItem(KEPT) ?? "";
-    return ZONES.includes(slug) ? slug : "";
-  } catch {
-    return "";
-  }
-};
 
 /**
  * Makes the chooser live; what it returns draws the card.
@@ -27,13 +17,9 @@ export const beyondCard = (readings, schedule) => {
   /** Someone has just chosen: a screen reader says what came of it. */
   let asked = false;
   const chooser = /** @type {HTMLSelectElement} */ (find("zone"));
-  chooser.value = kept();
+  chooser.value = kept(KEPT, ZONES);
   chooser.addEventListener("change", () => {
-    try {
-      localStorage.setItem(KEPT, chooser.value);
-    } catch {
-      // It holds until the page is closed.
-    }
+    keep(KEPT, chooser.value);
     asked = true;
     schedule();
   });

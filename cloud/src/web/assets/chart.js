@@ -1,4 +1,4 @@
-// The chart of a day and the day ahead: SVG by hand, so that CSS colors it, paper prints it, and tests read it.
+// The chart of a day and what is ahead: SVG by hand, so that CSS colors it, paper prints it, and tests read it.
 
 import { hour, minuteOfDay, thousands, time, timeAndDay, weekday, whole } from "./format.js";
 import { EN, fill } from "./words.js";
@@ -139,7 +139,7 @@ const grid = (at) => {
     parts.push(element("text", { x: LEFT - 8, y: Number(y) + 4, "text-anchor": "end" }, whole(value)));
   }
   const perHour = ((at.width - LEFT - RIGHT) * HOUR) / (at.right - at.start);
-  const every = [3, 6].find((hours) => hours * perHour > 56) ?? 12;
+  const every = [3, 6, 12].find((hours) => hours * perHour > 56) ?? 24;
   for (let ts = Math.ceil(at.start / HOUR) * HOUR; ts <= at.right; ts += HOUR) {
     const minute = minuteOfDay(ts);
     if (minute % (every * 60) !== 0) continue;

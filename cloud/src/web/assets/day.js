@@ -1,13 +1,17 @@
-// The chart of the last 24 hours and the 24 ahead, with its cursor, its words and its tables.
+// The chart of the last 24 hours and those ahead, with its cursor, its words and its tables.
 
 import { DAY, draw, hourlyMeans, layout, readout } from "./chart.js";
 import { hour, weekday, whole } from "./format.js";
 import { ahead, basis, best, bestSentence, hourRows } from "./outlook.js";
-import { find, say, show, table } from "./page.js";
+import { find, keep, kept, say, show, table } from "./page.js";
 import { freshness } from "./readings.js";
 import { EN, fill } from "./words.js";
 
 const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+/** What the choice of hours ahead is kept under: in this browser, and nowhere else. */
+const KEPT = "ny-power-hours";
 
 /** Two days in less than this leave no place for names in the picture: they go below it. */
 const ROOM_FOR_NAMES = 480;
@@ -25,6 +29,16 @@ export const dayChart = (readings, schedule) => {
   let follows = true;
   /** Where the newest reading is on the slider. */
   let home = cursor.value;
+
+  const choices = /** @type {HTMLInputElement[]} */ ([...find("reach").querySelectorAll("input")]);
+  const choice = kept(KEPT, choices.map((input) => input.value));
+  for (const input of choices) {
+    if (input.value === choice) input.checked = true;
+    input.addEventListener("change", () => {
+      keep(KEPT, input.value);
+      schedule();
+    });
+  }
 
   cursor.addEventListener("input", () => {
     follows = cursor.value === home;
@@ -62,7 +76,8 @@ export const dayChart = (readings, schedule) => {
   /** @param {number} now */
   return (now) => {
     const points = readings.points;
-    const slots = ahead(readings.forecast, now);
+    const reach = Number(choices.find((input) => input.checked)?.value ?? 24) * HOUR;
+    const slots = ahead(readings.forecast, now, reach);
     say("best", bestSentence(readings.forecast, now));
     say("forecast-basis", basis(readings.forecast, now));
     const rows = hourRows(slots);
@@ -82,8 +97,9 @@ export const dayChart = (readings, schedule) => {
     // Nor is it drawn where it has been measured since.
     const drawn = slots.filter((slot) => slot.end > newest);
     show("key-ahead", drawn.length > 0);
+    show("reach", drawn.length > 0);
     say("day-title", drawn.length > 0 ? EN.day_title_ahead : EN.day_title);
-    const block = best(slots);
+    const block = best(ahead(readings.forecast, now));
     show("key-best", Boolean(block?.worth));
     const enough = (readings.now?.percentile_hours ?? 168) >= 48;
     const [p33, p67] = readings.now && enough ? [readings.now.p33, readings.now.p67] : [null, null];

@@ -20,12 +20,12 @@ const BEST = 3 * HOUR;
 const WORTH_WAITING = 0.95;
 
 /**
- * The slots of the next 24 hours, from the one that holds `now`; none where the forecast is too old to be shown.
- * @param {Forecast | null} forecast @param {number} now @returns {Slot[]}
+ * The slots of the hours ahead, from the one that holds `now`; none where the forecast is too old to be shown.
+ * @param {Forecast | null} forecast @param {number} now @param {number} [span] @returns {Slot[]}
  */
-export const ahead = (forecast, now) => {
+export const ahead = (forecast, now, span = AHEAD) => {
   if (!forecast || now - forecast.ts > OLDEST) return [];
-  return forecast.slots.filter((slot) => slot.end > now && slot.start < now + AHEAD);
+  return forecast.slots.filter((slot) => slot.end > now && slot.start < now + span);
 };
 
 /**

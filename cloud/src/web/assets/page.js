@@ -33,3 +33,22 @@ export const table = (id, rows) => {
     return row;
   }));
 };
+
+/** What was kept in this browser under a name; nothing where it is none of those allowed, or nothing may be kept. @param {string} name @param {string[]} allowed */
+export const kept = (name, allowed) => {
+  try {
+    const value = localStorage.getItem(name) ?? "";
+    return allowed.includes(value) ? value : "";
+  } catch {
+    return "";
+  }
+};
+
+/** Keeps a choice in this browser; where that is refused it holds until the page is closed. @param {string} name @param {string} value */
+export const keep = (name, value) => {
+  try {
+    localStorage.setItem(name, value);
+  } catch {
+    // As said.
+  }
+};
