@@ -3,6 +3,7 @@
 mod command;
 mod gpio;
 mod http;
+mod lease;
 mod meter;
 mod metered;
 mod mqtt;
@@ -120,6 +121,14 @@ pub enum ActuatorError {
         watts: u64,
         /// How often it was told.
         tries: u32,
+    },
+    /// Another agent has it.
+    #[error(
+        "another agent ({agent}) moves this switch, and two that do wear it out: stop one of them"
+    )]
+    Leased {
+        /// What it calls itself.
+        agent: String,
     },
     /// It did not answer in time.
     #[error("no answer within {secs} s")]

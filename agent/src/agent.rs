@@ -16,7 +16,7 @@ use domain::wire::{GRAMS_PER_KWH, Origin};
 use tokio::sync::watch;
 use tracing::{debug, error, info, warn};
 
-use crate::actuator::{Handle, MeterReading, MoveError, Seen, chain};
+use crate::actuator::{ActuatorError, Handle, MeterReading, MoveError, Seen, chain};
 use crate::charger::{Arrival, Charger, ForecastRefused, Scene};
 use crate::clock_trust::{Witnesses, trust};
 use crate::config::TrustPolicy;
@@ -783,9 +783,14 @@ impl Agent {
     /// The contactor cannot be read: nothing is moved that cannot be seen.
     fn blind(&mut self, now: Moment, clock: ClockTrust, error: &MoveError) -> Cycle {
         let trouble = chain(error);
-        self.complain(trouble.clone(), None, Some(Alarm::RelayDisobeys));
+        self.complain(trouble.clone(), None, alarm_of(error));
         let is_news = self.said.take().is_some();
-        let reason = format!("The contactor cannot be read, so nothing is moved: {trouble}.");
+        let reason = match error {
+            MoveError::Actuator(ActuatorError::Leased { .. }) => {
+                format!("Nothing is moved: {trouble}.")
+            }
+            _ => format!("The contactor cannot be read, so nothing is moved: {trouble}."),
+        };
         let status = Status { reason, ..self.status(now, clock) };
         Cycle { status, is_news, again_in: None, facts: None }
     }
@@ -857,7 +862,9 @@ impl Agent {
 fn alarm_of(error: &MoveError) -> Option<Alarm> {
     match error {
         MoveError::Held(_) | MoveError::Gone => None,
-        MoveError::SecondController { .. } => Some(Alarm::SecondController),
+        MoveError::SecondController { .. } | MoveError::Actuator(ActuatorError::Leased { .. }) => {
+            Some(Alarm::SecondController)
+        }
         MoveError::Actuator(_) | MoveError::Disobeyed { .. } => Some(Alarm::RelayDisobeys),
     }
 }

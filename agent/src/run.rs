@@ -72,7 +72,8 @@ pub async fn run(config: Config, shutdown: Shutdown) -> anyhow::Result<()> {
         }
         ActuatorConfig::Mqtt(switch) => {
             let broker = config.home.as_ref().map(|home| home.url.to_string());
-            let switch = MqttSwitch::new(*switch.clone(), broker.unwrap_or_default(), &mut home);
+            let switch = MqttSwitch::new(*switch.clone(), broker.unwrap_or_default(), &mut home)
+                .leasing(domain::fleet::pseudonym(&config.device), &mut home);
             run_with(switch, home, &config, shutdown).await
         }
     }

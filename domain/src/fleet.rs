@@ -134,6 +134,11 @@ pub fn wait(device: &str, event: &str, window_secs: u32) -> Duration {
     Duration::from_secs(hash(&[device, event, "wait"]).checked_rem(window).unwrap_or(0))
 }
 
+/// What `device` calls itself where others can read it: the same for ever, and nothing can be told from it.
+pub fn pseudonym(device: &str) -> String {
+    format!("{:016x}", hash(&[device, "pseudonym"]))
+}
+
 /// What `device` multiplies its threshold by, 0.97 to 1.03: in threshold mode all devices see the same
 /// value in the same second, and a delay alone would still make them move in one order.
 pub fn threshold_factor(device: &str) -> f64 {

@@ -12,6 +12,7 @@ use service::mqtt::{Publication, Publisher};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
+use super::lease::Lease;
 use super::word::{position, word};
 use super::{Actuator, ActuatorError};
 use crate::config::MqttSwitchConfig;
@@ -29,6 +30,8 @@ pub struct MqttSwitch {
     broker: watch::Receiver<Option<Publisher>>,
     state: watch::Receiver<Heard<Said>>,
     available: Option<watch::Receiver<Heard<bool>>>,
+    /// Whether another agent moves it, too.
+    lease: Option<Lease>,
     /// The broker has had its time to be there at the start.
     has_met: bool,
     /// What was said up to here was said before the switch went away.
@@ -51,7 +54,32 @@ impl MqttSwitch {
             })
         });
         let broker = home.broker();
-        Self { config, broker_name, broker, state, available, has_met: false, void_up_to: 0 }
+        Self {
+            config,
+            broker_name,
+            broker,
+            state,
+            available,
+            lease: None,
+            has_met: false,
+            void_up_to: 0,
+        }
+    }
+
+    /// The same, of an agent that shares the broker with others: `agent` tells it from them.
+    #[must_use]
+    pub fn leasing(mut self, agent: String, home: &mut Home) -> Self {
+        self.lease = Some(Lease::new(&self.config.command_topic, agent, home));
+        self
+    }
+
+    /// # Errors
+    /// When another agent has the switch.
+    async fn hold(&mut self, broker: &Publisher, with_an_order: bool) -> Result<(), ActuatorError> {
+        let Some(lease) = &mut self.lease else { return Ok(()) };
+        lease.check()?;
+        lease.hold(broker, with_an_order).await;
+        Ok(())
     }
 
     /// The way to the switch, as far as there is one.
@@ -123,6 +151,7 @@ impl Actuator for MqttSwitch {
     async fn set(&mut self, to: Contactor) -> Result<(), ActuatorError> {
         let deadline = Instant::now() + self.config.limit;
         let broker = self.way(deadline).await?;
+        self.hold(&broker, true).await?;
         let before = self.state.borrow().serial;
         let order = match to {
             Contactor::Closed => self.config.on.clone(),
@@ -149,6 +178,7 @@ impl Actuator for MqttSwitch {
     async fn position(&mut self) -> Result<Contactor, ActuatorError> {
         let deadline = Instant::now() + self.config.limit;
         let broker = self.way(deadline).await?;
+        self.hold(&broker, false).await?;
         let void = self.void_up_to;
         let known = move |heard: &Heard<Said>| void < heard.serial && heard.value.is_some();
         let is_known = known(&self.state.borrow());

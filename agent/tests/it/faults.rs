@@ -238,7 +238,7 @@ fn a_relay_that_never_obeys_is_told_and_not_cycled() {
 #[test]
 fn a_second_controller() {
     // It gives up two hours and three quarters before the departure.
-    let fights = script().each(400..700, 4, Act::Hand(Open)).each(402..700, 4, Act::Hand(Closed));
+    let fights = script().each(400..700, 4, Act::Hand(Closed)).each(402..700, 4, Act::Hand(Open));
     // One that closes is a car that is ready too early, and no fight.
     let closes = script().each(100..700, 4, Act::Hand(Closed));
     for (name, script) in [("it fights", fights), ("it closes", closes)] {

@@ -235,3 +235,41 @@ async fn the_program_waits_for_a_home_broker_that_is_not_there_yet_and_says_so()
     assert!(device.bench().is_on, "{}", home.log());
     program.kill();
 }
+
+/// Two agents on two machines, one switch.
+#[tokio::test]
+async fn the_second_agent_leaves_a_switch_alone_that_another_moves() {
+    let Some(broker) = Mosquitto::start(&MosquittoConfig::open()) else { return };
+    let fake = Device::connect(broker.addr(), ZIGBEE2MQTT, false).await;
+    let section = "preset = \"zigbee2mqtt\"\ndevice = \"zigbee2mqtt/garage\"\ntimeout_secs = 4";
+    let config = switch(broker.addr(), section);
+    let connect = |agent: &str| {
+        let ActuatorConfig::Mqtt(mqtt) = &config.actuator else { panic!("kind is mqtt") };
+        let mut home = Home::default();
+        let switch = MqttSwitch::new(*mqtt.clone(), "home".to_owned(), &mut home);
+        let switch = switch.leasing(agent.to_owned(), &mut home);
+        (switch, Session::start(home, &config))
+    };
+    let (mut first, first_session) = connect("first");
+    let (mut second, second_session) = connect("second");
+    // Both may look; whoever moves it has it.
+    assert_eq!(first.position().await.unwrap(), Open);
+    assert_eq!(second.position().await.unwrap(), Open);
+    first.set(Closed).await.unwrap();
+    let refused = until(&mut second, Result::is_err).await.unwrap_err();
+    let told = "another agent (first) moves this switch";
+    assert!(refused.to_string().starts_with(told), "{refused}");
+    assert!(matches!(second.set(Open).await, Err(ActuatorError::Leased { .. })));
+    assert!(fake.bench().is_on && first.position().await.unwrap() == Closed);
+    second_session.end().await;
+
+    // One that comes later hears of it; the first after a restart is still itself.
+    let (mut later, later_session) = connect("later");
+    until(&mut later, Result::is_err).await.unwrap_err();
+    first_session.end().await;
+    let (mut again, again_session) = connect("first");
+    again.set(Open).await.unwrap();
+    assert_eq!(again.position().await.unwrap(), Open);
+    later_session.end().await;
+    again_session.end().await;
+}
