@@ -15,11 +15,13 @@ use std::os::unix::fs::MetadataExt as _;
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber, warn};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::clock::{Clock as _, SystemClock};
 
@@ -38,28 +40,45 @@ pub fn init() {
         .filter_map(|name| Some((name, std::env::var(name).ok()?)))
         .find(|(_, value)| !value.trim().is_empty());
     let (filter, complaint) = match &asked {
-        None => (EnvFilter::new(DEFAULT_FILTER), None),
-        Some((name, value)) => match EnvFilter::builder().parse(value) {
+        None => (usual_filter(), None),
+        Some((name, value)) => match value.parse::<Targets>() {
             Ok(filter) => (filter, None),
-            Err(error) => (EnvFilter::new(DEFAULT_FILTER), Some((name, value, error))),
+            Err(error) => (usual_filter(), Some((name, value, error))),
         },
     };
     let layout = Layout::of_this_process();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
+    // Not `EnvFilter`: what it can do beside, filter by spans and fields, costs the agent a regex engine.
+    let builder = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(stderr);
     // Errors mean that logging was started before, which is what was asked for.
     let _ = match layout {
-        Layout::Terminal { color } => {
-            builder.with_ansi(color).with_target(false).with_timer(UtcSeconds).try_init()
+        Layout::Terminal { color } => builder
+            .with_ansi(color)
+            .with_target(false)
+            .with_timer(UtcSeconds)
+            .finish()
+            .with(filter)
+            .try_init(),
+        Layout::Plain => builder
+            .with_ansi(false)
+            .with_target(false)
+            .with_timer(UtcSeconds)
+            .finish()
+            .with(filter)
+            .try_init(),
+        Layout::Journal => {
+            builder.with_ansi(false).event_format(JournalLine).finish().with(filter).try_init()
         }
-        Layout::Plain => {
-            builder.with_ansi(false).with_target(false).with_timer(UtcSeconds).try_init()
+        Layout::Json => {
+            builder.with_ansi(false).event_format(JsonLine).finish().with(filter).try_init()
         }
-        Layout::Journal => builder.with_ansi(false).event_format(JournalLine).try_init(),
-        Layout::Json => builder.with_ansi(false).event_format(JsonLine).try_init(),
     };
     if let Some((name, value, error)) = complaint {
         warn!("{name}={value:?} is not a log filter ({error}); using {DEFAULT_FILTER:?}");
     }
+}
+
+fn usual_filter() -> Targets {
+    DEFAULT_FILTER.parse().expect("a valid filter")
 }
 
 /// How a line looks.
@@ -247,7 +266,7 @@ mod tests {
 
     #[test]
     fn the_default_filter_can_be_read() {
-        EnvFilter::builder().parse(DEFAULT_FILTER).expect("a valid filter");
+        usual_filter();
     }
 
     #[derive(Clone, Default)]
