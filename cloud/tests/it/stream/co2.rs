@@ -25,7 +25,7 @@ with_both_brokers!(
 
 async fn a_reading_travels_from_file_to_intensity(bench: Bench) {
     let rig = Rig::new(bench, NOON).await;
-    let (co2, _archive) = rig.co2();
+    let (co2, _archive) = rig.co2().await;
     let pump = rig.pump();
     let mut all = rig.subscriber("ny-power/#").await;
     rig.push(15, 300.0, 0.0);
@@ -54,7 +54,7 @@ async fn a_reading_travels_from_file_to_intensity(bench: Bench) {
 /// At a first start the archive and the flows come when they come: the reading that was quicker is said anew.
 async fn what_comes_after_a_reading_is_said_of_it_too(bench: Bench) {
     let rig = Rig::new(bench, NOON).await;
-    let (co2, archive) = rig.co2();
+    let (co2, archive) = rig.co2().await;
     let pump = rig.pump();
     let mut all = rig.subscriber("ny-power/#").await;
     let newest = rig.push(10, 300.0, 600.0);
@@ -91,7 +91,7 @@ async fn what_comes_after_a_reading_is_said_of_it_too(bench: Bench) {
 
 async fn a_restart_goes_on_from_its_store(bench: Bench) {
     let rig = Rig::new(bench, NOON).await;
-    let (co2, archive) = rig.co2();
+    let (co2, archive) = rig.co2().await;
     let week: Vec<Mix> = (0..7 * 24 * 12)
         .map(|index| {
             let ts = at(NOON) - TimeDelta::minutes(30 + index * 5);
@@ -102,7 +102,7 @@ async fn a_restart_goes_on_from_its_store(bench: Bench) {
     let mut all = rig.subscriber("ny-power/#").await;
     all.next(DAY, PATIENCE).await;
     co2.stop().await;
-    let (co2, _archive) = rig.co2();
+    let (co2, _archive) = rig.co2().await;
     let pump = rig.pump();
     let newest = rig.push(10, 300.0, 480.0);
     let now = about(&mut all, NOW, newest).await;
@@ -114,7 +114,7 @@ async fn a_restart_goes_on_from_its_store(bench: Bench) {
 
 async fn a_correction_travels_on(bench: Bench) {
     let rig = Rig::new(bench, NOON).await;
-    let (co2, _archive) = rig.co2();
+    let (co2, _archive) = rig.co2().await;
     let pump = rig.pump();
     let mut all = rig.subscriber("ny-power/#").await;
     let old = rig.push(15, 300.0, 0.0);
@@ -132,7 +132,7 @@ async fn a_correction_travels_on(bench: Bench) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_mix_is_dropped_and_the_next_one_counts() {
     let rig = Rig::new(Bench::embedded().await.unwrap(), NOON).await;
-    let (co2, _archive) = rig.co2();
+    let (co2, _archive) = rig.co2().await;
     let mut all = rig.subscriber("ny-power/computed/co2").await;
     let publish = async |payload: &str| {
         testkit::publish(rig.bench.addr(), PUMP, "ny-power/upstream/mix", payload, false).await;
@@ -161,7 +161,7 @@ async fn what_is_no_mix_is_dropped_and_the_next_one_counts() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_record_that_is_played_back_faster_may_run_ahead_of_the_clock() {
     let rig = Rig::new(Bench::embedded().await.unwrap(), NOON).await;
-    let (co2, _archive) = rig.co2();
+    let (co2, _archive) = rig.co2().await;
     let mut all = rig.subscriber("ny-power/computed/co2").await;
     let ahead = at(NOON) + TimeDelta::hours(5);
     let played = Mix::new(&mix(ahead, 300.0, 0.0), 300, false, Origin::Recorded);
@@ -174,7 +174,7 @@ async fn a_record_that_is_played_back_faster_may_run_ahead_of_the_clock() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn imports_and_zones_are_told_with_their_basis() {
     let rig = Rig::new(Bench::embedded().await.unwrap(), NOON).await;
-    let (co2, _archive) = rig.co2();
+    let (co2, _archive) = rig.co2().await;
     let mut all = rig.subscriber("ny-power/computed/#").await;
     let publish = async |topic: &str, payload: Vec<u8>| {
         let payload = String::from_utf8(payload).unwrap();

@@ -69,7 +69,7 @@ fn history(end: Timestamp, days: i64) -> Vec<Mix> {
 
 async fn a_first_reading_gives_a_forecast_of_all_kinds(bench: Bench) {
     let rig = Rig::new(bench, NOON).await;
-    let (co2, archive) = rig.co2();
+    let (co2, archive) = rig.co2().await;
     let pump = rig.pump();
     let mut all = rig.subscriber("ny-power/forecast/#").await;
     rig.push(10, 300.0, 0.0);
@@ -95,7 +95,7 @@ async fn a_first_reading_gives_a_forecast_of_all_kinds(bench: Bench) {
     assert_eq!(later.start, at(NOON) + TimeDelta::minutes(15));
     pump.stop().await;
     co2.stop().await;
-    let (co2, _archive) = rig.co2();
+    let (co2, _archive) = rig.co2().await;
     let again = next(&mut all, FORECAST).await;
     assert_eq!(again.model, "ny-power", "after a restart, from the store");
     co2.stop().await;
@@ -110,7 +110,7 @@ async fn publish(rig: &Rig, topic: &str, payload: Vec<u8>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rates_and_load_forecasts_are_worth_a_forecast_of_their_own() {
     let rig = Rig::new(Bench::embedded().await.unwrap(), NOON).await;
-    let (co2, archive) = rig.co2();
+    let (co2, archive) = rig.co2().await;
     let mut all = rig.subscriber("ny-power/forecast/#").await;
     archive.send(history(at(NOON), 3)).await.unwrap();
     let first = next(&mut all, FORECAST).await;
@@ -156,14 +156,14 @@ async fn rates_and_load_forecasts_are_worth_a_forecast_of_their_own() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_published_is_held_against_what_came_across_restarts() {
     let rig = Rig::new(Bench::embedded().await.unwrap(), NOON).await;
-    let (co2, archive) = rig.co2();
+    let (co2, archive) = rig.co2().await;
     let mut all = rig.subscriber("ny-power/forecast/#").await;
     archive.send(history(at(NOON), 20)).await.unwrap();
     by(&mut all, FORECAST, "profile-14d").await;
     co2.stop().await;
     // Two days later, of which the archive tells.
     rig.advance(2 * 24 * 60);
-    let (co2, archive) = rig.co2();
+    let (co2, archive) = rig.co2().await;
     archive.send(history(at(NOON) + TimeDelta::days(2), 2)).await.unwrap();
     let skill = loop {
         let received = all.next(SKILL, PATIENCE).await;

@@ -156,12 +156,12 @@ impl Rig {
     }
 
     /// Starts co2 and the forecast beside it; what is sent to the second is taken for an archive.
-    pub fn co2(&self) -> (Service, mpsc::Sender<Vec<Mix>>) {
-        self.co2_with(self.store("co2"))
+    pub async fn co2(&self) -> (Service, mpsc::Sender<Vec<Mix>>) {
+        self.co2_with(self.store("co2")).await
     }
 
     /// The same, with a store of the test's.
-    pub fn co2_with(&self, store: Arc<dyn History>) -> (Service, mpsc::Sender<Vec<Mix>>) {
+    pub async fn co2_with(&self, store: Arc<dyn History>) -> (Service, mpsc::Sender<Vec<Mix>>) {
         let subscriptions = co2::subscriptions(&Root::default());
         let (publisher, events, session): (Publisher, _, _) =
             connect(self.session("co2"), subscriptions).unwrap();
@@ -185,17 +185,25 @@ impl Rig {
             self.clock.clone(),
             stop.clone(),
         );
+        let ready = Ready::default();
         let parts = co2::Parts {
             publisher,
             store,
             clock: self.clock.clone(),
             forecast: teller,
-            ready: Ready::default(),
+            ready: ready.clone(),
         };
         let run = co2::run(config, events, older_rx, parts, stop.clone());
         let token = stop.clone();
         let session = async move { Ok(session.run(token).await?) };
         let tasks = vec![tokio::spawn(run), tokio::spawn(forecast), tokio::spawn(session)];
+        // What is published from now on reaches it.
+        let connected = async {
+            while !ready.get() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, connected).await.expect("co2 finds its broker");
         (Service { stop, tasks }, older_tx)
     }
 }

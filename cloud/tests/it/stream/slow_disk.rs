@@ -107,7 +107,7 @@ impl History for SlowDisk {
 async fn a_reading_goes_out_before_anything_is_written(bench: Bench) {
     let rig = Rig::new(bench, NOON).await;
     // The origin of the data is written with the very first of them, before anything is published.
-    let (co2, _archive) = rig.co2();
+    let (co2, _archive) = rig.co2().await;
     let pump = rig.pump();
     let mut all = rig.subscriber("ny-power/computed/#").await;
     let first = rig.push(15, 300.0, 0.0);
@@ -116,7 +116,7 @@ async fn a_reading_goes_out_before_anything_is_written(bench: Bench) {
     co2.stop().await;
 
     let disk = SlowDisk::new(rig.store("co2"), Act::Put);
-    let (co2, _archive) = rig.co2_with(disk.clone());
+    let (co2, _archive) = rig.co2_with(disk.clone()).await;
     let pump = rig.pump();
     let mut all = rig.subscriber("ny-power/computed/#").await;
     let newest = rig.push(10, 300.0, 600.0);
@@ -140,7 +140,7 @@ async fn a_reading_goes_out_before_anything_is_written(bench: Bench) {
 async fn the_next_reading_does_not_wait_for_the_fsync_of_the_last(bench: Bench) {
     let rig = Rig::new(bench, NOON).await;
     let disk = SlowDisk::new(rig.store("co2"), Act::Sync);
-    let (co2, _archive) = rig.co2_with(disk.clone());
+    let (co2, _archive) = rig.co2_with(disk.clone()).await;
     let pump = rig.pump();
     let mut all = rig.subscriber("ny-power/#").await;
     let first = rig.push(15, 300.0, 0.0);
