@@ -14,7 +14,7 @@ use crate::night::{LocalTime, NightFloors};
 use crate::series::{Sample, Window};
 use crate::units::CarbonIntensity;
 use crate::week::{Verdict, WEEK, WeekStanding};
-use crate::wire::{CarbonNow, CarbonSeries, GRAMS_PER_KWH, Mix, Origin};
+use crate::wire::{AVERAGE_BOUNDS, CarbonNow, CarbonSeries, GRAMS_PER_KWH, Mix, Origin};
 use crate::zone_now::basis;
 
 /// Nights whose floor is remembered: those of the window, and some before.
@@ -144,8 +144,15 @@ impl IntensityStream {
     }
 
     fn insert(&mut self, ts: Timestamp, plain: AverageIntensity, published: AverageIntensity) {
-        self.plain.insert(sample(ts, plain));
-        self.window.insert(sample(ts, published));
+        // Readers refuse what lies beyond the bounds of the contract. In the week it would be its maximum, and
+        // in the series one value of many: they would refuse every message for days.
+        let (least, most) = AVERAGE_BOUNDS;
+        for (window, intensity) in [(&mut self.plain, plain), (&mut self.window, published)] {
+            let sample = sample(ts, intensity);
+            if (least..=most).contains(&sample.grams_per_kwh) {
+                window.insert(sample);
+            }
+        }
     }
 
     fn remove(&mut self, ts: Timestamp) {
@@ -456,6 +463,20 @@ mod tests {
         let newest_corrected = Mix { revised: true, ..mix(10, 100.0, 100.0) };
         assert_eq!(draw(stream.accept(&newest_corrected)), "197.5!");
         assert_eq!(stream.day().values, [395.0, 197.5]);
+    }
+
+    #[test]
+    fn an_intensity_that_nobody_believes_stays_out_of_week_and_series() {
+        let mut stream = stream();
+        stream.accept(&mix(0, 100.0, 0.0));
+        // More is taken than made: what is left seems to be all gas.
+        let mut absurd = mix(5, 100.0, 0.0);
+        absurd.fuels.insert("Hydro".into(), -99.0);
+        let Accepted::Reading { now, .. } = stream.accept(&absurd) else { panic!("no reading") };
+        assert!(1500.0 < now.value, "{}", now.value);
+        let now = reading(stream.accept(&mix(10, 100.0, 0.0)));
+        assert!(CarbonNow::from_json(&now.to_json()).is_ok(), "{now:?}");
+        assert_eq!(stream.day().values.len(), 2);
     }
 
     #[test]

@@ -12,6 +12,8 @@ mod rfc3339;
 mod status;
 mod topic;
 
+pub(crate) use payload::AVERAGE_BOUNDS;
+
 pub use feeds::{DOLLARS_PER_MWH, Flows, LoadSeries, RealTime, ZoneSeries};
 pub use forecast::{CarbonForecast, ForecastSlot, HorizonSkill, Skill, ZoneNow};
 pub use payload::{
